@@ -56,6 +56,10 @@ fn kind_of(key: &str) -> &'static str {
         Some(rest) if rest.contains("/tables-") => "tables",
         Some(rest) if rest.contains("/position-") => "position",
         Some(rest) if rest.ends_with("/poll.json") => "poll",
+        Some(rest) if rest.contains("/deletes-") => "deletes",
+        Some(rest) if rest.contains("/candidates-") => "candidates",
+        Some(rest) if rest.contains("/scopes-") => "scopes",
+        Some(rest) if rest.ends_with(".bin") => "keys",
         Some(rest) if rest.split('/').count() == 5 => "part",
         Some(_) => "index",
     }

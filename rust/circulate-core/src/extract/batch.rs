@@ -68,6 +68,12 @@ impl Memory {
         .hint(format!("give at least {least} bytes (`memory`), or make objects smaller (`batch_bytes`)")))
     }
 
+    /// Less than anything fits in, for tests of what does not fit.
+    #[cfg(test)]
+    pub(crate) fn tiny(bytes: u64) -> Self {
+        Self(bytes)
+    }
+
     /// `bytes` for a pull into tables, which become as large as there is room for. Default 128,000,000.
     pub fn for_tables_of(bytes: Option<u64>) -> Result<Self> {
         match bytes {
@@ -106,6 +112,16 @@ impl Memory {
     /// Pages that go through a hook are no larger than this: they are in memory as a whole, here and in the hook.
     pub fn for_hooked_page(self) -> u64 {
         self.0 / 4
+    }
+
+    /// What keys of records may take that wait to be written.
+    pub fn for_keys(self) -> usize {
+        usize::try_from(self.0 / 16).unwrap_or(usize::MAX)
+    }
+
+    /// What keys may take that are sorted once all pages are read.
+    pub fn for_sorting(self) -> u64 {
+        self.0 / 8
     }
 
     /// What objects may hold that are being packed.

@@ -81,6 +81,16 @@ impl StreamKeys {
         format!("_circulate/{}/{}/position-{task}-{fence:04}-{number:08}.json", self.folder, self.run_id)
     }
 
+    /// Keys of records, as they were taken in up to a checkpoint.
+    pub fn taken_keys(&self, task: u32, fence: u64, number: u64) -> String {
+        format!("{}keys-{task}-{fence:04}-{number:08}.bin", self.parts())
+    }
+
+    /// A file of sorted entries of the whole run, such as its keys.
+    pub fn entries(&self, kind: &str, number: usize, digest: &str) -> String {
+        format!("{}{kind}-{number:08}-{digest}.bin", self.parts())
+    }
+
     /// The page that the next run of a polling stream goes on with, if its address is too long for an item of state.
     pub fn poll(&self) -> String {
         format!("_circulate/{}/{}/poll.json", self.folder, self.run_id)

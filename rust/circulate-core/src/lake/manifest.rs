@@ -15,6 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::extract::cursor::{Digest, MAX_DEDUP_SET, Recent, Window};
 use crate::extract::plan::Partition;
 use crate::lake::keys::check_key;
+use crate::lake::record_key::{KEY_ENTRY, SCOPE_ENTRY};
 use crate::lake::sink::{Object, Sink, StoredObject, differs, missing};
 use crate::lake::stream_id::StreamId;
 use crate::page::{EndKind, Ends};
@@ -80,6 +81,110 @@ pub struct Part {
     /// Partitions that were done with since the part before, of a stream that is pulled in partitions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub partitions: Vec<PartitionEntry>,
+    /// Keys of the records since the part before, if records have keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<TakenKeys>,
+}
+
+/// Keys of records as they were taken in.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TakenKeys {
+    /// Files of them, each sorted by itself.
+    pub files: Vec<EntryFile>,
+    /// Records without a value for one of the members of the key.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub without_key: u64,
+}
+
+/// A file of sorted entries, see [`entry_files`](crate::lake::entry_files).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntryFile {
+    /// Its key.
+    pub key: String,
+    /// SHA-256 of it, in hex.
+    pub sha256: String,
+    /// Entries in it.
+    pub entries: u64,
+    /// The first of them, in hex.
+    pub first: String,
+    /// The last of them, in hex.
+    pub last: String,
+}
+
+/// What a run says of the keys of its stream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunKeys {
+    /// Keys of its records with the parents in front of each, sorted.
+    pub files: Vec<EntryFile>,
+    /// Parents whose lists were read to their end, or that no longer exist, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<EntryFile>,
+    /// All of the stream was requested. What was current before and is not among these keys is deleted by the run, or among its
+    /// candidates: readers of keys need none of an earlier run.
+    pub whole: bool,
+    /// All of it was read: what is not among these keys was not there.
+    pub complete: bool,
+    /// Digest of what was selected, and by whose rights.
+    pub selection: String,
+    /// Records without a value for one of the members of the key. They are never merged nor deleted.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub without_key: u64,
+}
+
+/// Records that a run shows to be no longer there.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deletes {
+    /// How many are deleted.
+    pub count: u64,
+    /// Their keys, as those of the run's records.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<EntryFile>,
+    /// What is not there either, and is not deleted: how many, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withheld: Option<Withheld>,
+    /// What that is.
+    #[serde(default, skip_serializing_if = "Candidates::are_none")]
+    pub candidates: Candidates,
+}
+
+impl Deletes {
+    /// How many, without which.
+    pub fn counts(&self) -> DeleteCounts {
+        DeleteCounts { count: self.count, withheld: self.withheld.clone() }
+    }
+}
+
+/// How many records a run shows to be no longer there.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeleteCounts {
+    /// How many are deleted.
+    pub count: u64,
+    /// How many are not, and why.
+    pub withheld: Option<Withheld>,
+}
+
+/// Why records that were not there are not deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Withheld {
+    /// How many they are.
+    pub count: u64,
+    /// Why, in words.
+    pub reason: String,
+}
+
+/// Records that were not there and are not deleted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Candidates {
+    /// How many they are.
+    pub count: u64,
+    /// Their keys.
+    pub files: Vec<EntryFile>,
+}
+
+impl Candidates {
+    fn are_none(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// A partition that was pulled.
@@ -97,6 +202,9 @@ pub struct PartitionEntry {
     /// The endpoint whose list it is of, if that is a list of parents.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub list: Option<String>,
+    /// Its list changed while it was read.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub moved: bool,
 }
 
 /// What came of a partition.
@@ -317,6 +425,12 @@ pub struct Index {
     /// What identifies its records. Versions before 0.2 did not write it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<Identity>,
+    /// Keys of its records, if they have some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<RunKeys>,
+    /// Records that are no longer there, as far as the run shows that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletes: Option<Deletes>,
     /// The manifest that this one was promoted from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub promoted_from: Option<PromotedFrom>,
@@ -326,6 +440,16 @@ impl Index {
     /// The stream that was pulled.
     pub fn stream_id(&self) -> StreamId {
         StreamId::new(&self.source, &self.account, &self.endpoint)
+    }
+
+    /// All files of entries that it names, with the size of their entries.
+    pub fn entry_files(&self) -> impl Iterator<Item = (&EntryFile, usize)> {
+        let keys = self.keys.iter().flat_map(|keys| &keys.files);
+        let deletes =
+            self.deletes.iter().flat_map(|deletes| deletes.files.iter().chain(&deletes.candidates.files));
+        let of_keys = keys.chain(deletes);
+        let scopes = self.keys.iter().flat_map(|keys| &keys.scopes);
+        of_keys.map(|file| (file, KEY_ENTRY)).chain(scopes.map(|file| (file, SCOPE_ENTRY)))
     }
 }
 
@@ -494,15 +618,19 @@ pub async fn read_stored(sink: &dyn Sink, object: &ObjectEntry) -> Result<Bytes>
 
 /// The parts that end at `last`, first part first, with the records that are not before `bound`; none of these if there are
 /// more than can be remembered. One part is in memory at a time.
+///
+/// `see` is shown each of them, last part first.
 pub async fn chain(
     sink: &dyn Sink,
     last: Option<&PartRef>,
     bound: Option<Timestamp>,
+    mut see: impl FnMut(&Part) -> Result<()> + Send,
 ) -> Result<(Vec<PartRef>, Option<Vec<Digest>>)> {
     let (mut parts, mut recent) = (Vec::new(), Some(Vec::new()));
     let mut next = last.cloned();
     while let Some(reference) = next {
         let part: Part = read_part(sink, &reference).await?;
+        see(&part)?;
         let again = part.recent.into_iter().filter(|record| bound.is_some_and(|bound| record.time >= bound));
         if let Some(all) = &mut recent {
             all.extend(again.map(|record| record.sha256));

@@ -1,7 +1,10 @@
 //! Where data goes: the names of what is in a place, places, manifests, and the writer of objects.
 //!
-//! [`stream_id`] → [`keys`] → [`sink`] → [`record_key`] → [`manifest`] → [`marker`] → [`mod@write`].
+//! [`stream_id`] → [`keys`] → [`sink`] → [`record_key`], [`external_sort`] → [`manifest`] → [`entry_files`], [`marker`] →
+//! [`mod@write`].
 
+pub mod entry_files;
+pub mod external_sort;
 pub mod keys;
 pub mod manifest;
 pub mod marker;

@@ -20,6 +20,10 @@ use crate::timestamp::{Instant, parse_timestamp};
 
 /// Bytes of a key.
 pub const KEY_BYTES: usize = 16;
+/// Bytes of the key of a record with its parents in front.
+pub const KEY_ENTRY: usize = 2 * KEY_BYTES;
+/// Bytes of parents, with what became of their list.
+pub const SCOPE_ENTRY: usize = KEY_BYTES + 1;
 
 /// What identifies a record within a stream of one account. A record without a value for one of the members of its key
 /// has none.
@@ -106,12 +110,48 @@ impl KeyBuilder {
 }
 
 /// The scope of records with these parents, in the order of their names.
-pub fn scope_of<'p>(parents: impl IntoIterator<Item = &'p str>) -> ScopeKey {
+pub fn scope_of<'p>(parents: impl IntoIterator<Item = Option<&'p str>>) -> ScopeKey {
     let mut builder = KeyBuilder::default();
     for parent in parents {
-        builder.parent(KeyValue::Text(parent));
+        builder.parent(parent.map_or(KeyValue::Missing, KeyValue::Text));
     }
     builder.scope()
+}
+
+/// A record by its parents and its key.
+pub fn key_entry(scope: ScopeKey, key: RecordKey) -> [u8; KEY_ENTRY] {
+    let mut entry = [0; KEY_ENTRY];
+    entry[..KEY_BYTES].copy_from_slice(&scope.0);
+    entry[KEY_BYTES..].copy_from_slice(&key.0);
+    entry
+}
+
+/// What became of the list of a scope, in the order in which one outweighs another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum ScopeRead {
+    /// Its parent no longer exists.
+    Gone = 0,
+    /// It was read to its end.
+    Complete = 1,
+    /// Something of it may be missing.
+    Incomplete = 2,
+}
+
+impl ScopeRead {
+    /// The scope with it.
+    pub fn entry(self, scope: ScopeKey) -> [u8; SCOPE_ENTRY] {
+        let mut entry = [self as u8; SCOPE_ENTRY];
+        entry[..KEY_BYTES].copy_from_slice(&scope.0);
+        entry
+    }
+}
+
+/// Whether an entry is of this scope.
+pub fn scope_of_entry(entry: &[u8]) -> ScopeKey {
+    let mut scope = ScopeKey::default();
+    scope.0.copy_from_slice(&entry[..KEY_BYTES]);
+    scope
 }
 
 fn half(bytes: &[u8]) -> [u8; KEY_BYTES] {

@@ -152,6 +152,7 @@ impl<'p> Compaction<'p> {
             objects,
             recent: Vec::new(),
             partitions: group.partitions,
+            keys: None,
         }
     }
 

@@ -1,6 +1,7 @@
 //! One worker's go at a run: pages in, objects out, a checkpoint now and then.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use super::learning::Learning;
 use super::levels::{Level, ReadBefore};
 use super::listing::Listing;
 use super::pull::Pull;
+use super::taken_keys::KeyCollector;
 use crate::MAX_TEXT;
 use crate::api::client::Client;
 use crate::api::http::{MISSING_SCOPE, server_date};
@@ -56,6 +58,18 @@ pub(super) enum AttemptEnd {
     Condemned(Error),
 }
 
+/// A record of a page.
+#[derive(Debug)]
+pub(super) struct IncomingRecord<'r> {
+    pub(super) record: &'r Record<'r>,
+    /// As it is written: more may stand in front of it.
+    pub(super) bytes: &'r [u8],
+    /// Those of its watched members that are its key.
+    pub(super) key: Range<usize>,
+    /// What it belongs to, if it has parents.
+    pub(super) parents: Option<&'r Partition>,
+}
+
 /// One worker's go at a run: from its position to the end of the list, or to whatever stops it.
 pub(super) struct Attempt<'p> {
     pub(super) pull: &'p Pull,
@@ -63,6 +77,8 @@ pub(super) struct Attempt<'p> {
     pub(super) held: &'p LeasedRun,
     pub(super) keys: StreamKeys,
     pub(super) writer: ObjectWriter,
+    /// Keys of records, if they have some.
+    pub(super) taken_keys: Option<KeyCollector>,
     /// Up to the last page taken in.
     pub(super) position: Position,
     /// Up to the last checkpoint.
@@ -121,6 +137,7 @@ impl<'p> Attempt<'p> {
             pull,
             client,
             held,
+            taken_keys: KeyCollector::of(pull, &keys, held.fence),
             keys,
             writer: ObjectWriter::new(store, rules),
             learning,
@@ -163,7 +180,9 @@ impl<'p> Attempt<'p> {
         let period = self.held.run.window.clone();
         let mut records = step.page.records();
         while let Some(record) = records.next()? {
-            self.take_record(&record, record.bytes, &period).await?;
+            let taken =
+                IncomingRecord { record: &record, bytes: record.bytes, key: step.key.clone(), parents: None };
+            self.take_record(taken, &period).await?;
         }
         drop(records);
         self.position.durable = step.durable.or(self.position.durable.take());
@@ -177,16 +196,12 @@ impl<'p> Attempt<'p> {
         Ok(())
     }
 
-    /// Takes a record in, unless it lies outside of the period, or an earlier run delivered it: as `bytes`, which may have more in
-    /// front of it. Returns whether it was kept.
-    pub(super) async fn take_record(
-        &mut self,
-        record: &Record<'_>,
-        bytes: &[u8],
-        period: &Window,
-    ) -> Result<bool> {
+    /// Takes a record in, unless it lies outside of the period, or an earlier run delivered it. Returns whether it was kept.
+    pub(super) async fn take_record(&mut self, taken: IncomingRecord<'_>, period: &Window) -> Result<bool> {
+        let IncomingRecord { record, bytes, key, parents } = taken;
         let pull = self.pull;
         let Some(rule) = pull.stream().incremental().filter(|rule| !rule.times().is_empty()) else {
+            self.note_key(parents, record, key).await?;
             self.writer.push(bytes).await?;
             return Ok(true);
         };
@@ -197,6 +212,7 @@ impl<'p> Attempt<'p> {
             self.position.unchanged += u64::from(run.mode != Mode::Window);
             return Ok(false);
         }
+        self.note_key(parents, record, key).await?;
         self.position.watermark.see(time);
         let bound =
             pull.next_bound(self.held, &self.position).map(|bound| FilterTimes::of(rule).lower(bound));

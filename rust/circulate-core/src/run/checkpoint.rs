@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind, Meaning, Result};
 use crate::extract::cursor::Recent;
 use crate::lake::manifest::{
     MAX_OBJECTS_PER_PART, MAX_PARTITIONS_PER_PART, MAX_RECENT_PER_PART, ObjectEntry, Part, PartitionEntry,
-    PlanPart, SCHEMA, Totals,
+    PlanPart, SCHEMA, TakenKeys, Totals,
 };
 use crate::page::EndKind;
 use crate::redact::Redactor;
@@ -27,6 +27,10 @@ impl Attempt<'_> {
     pub(super) async fn checkpoint(&mut self) -> Result<()> {
         self.write_plan().await?;
         let objects = self.writer.finish().await?;
+        let keys = match &mut self.taken_keys {
+            Some(taken) => taken.finish().await?,
+            None => TakenKeys::default(),
+        };
         self.note_tables().await?;
         let partitions = self.partitions_done.take();
         let bound = self.pull.next_bound(self.held, &self.position);
@@ -34,19 +38,20 @@ impl Attempt<'_> {
         self.position.overlap_forgotten = self.position.overlap_forgotten.max(self.overlap.forgotten());
         while recent.len() > MAX_RECENT_PER_PART {
             let some = recent.split_off(recent.len() - MAX_RECENT_PER_PART);
-            self.list_in_part(&[], some, Vec::new()).await?;
+            self.list_in_part(&[], some, Vec::new(), TakenKeys::default()).await?;
         }
         let mut chunks: Vec<_> = objects.chunks(MAX_OBJECTS_PER_PART).collect();
-        if chunks.is_empty() && !(recent.is_empty() && partitions.is_empty()) {
+        let nothing_else = recent.is_empty() && partitions.is_empty() && keys == TakenKeys::default();
+        if chunks.is_empty() && !nothing_else {
             chunks.push(&[]);
         }
         // All that is not an object goes with the last of them.
         let last = chunks.pop();
         for chunk in chunks {
-            self.list_in_part(chunk, Vec::new(), Vec::new()).await?;
+            self.list_in_part(chunk, Vec::new(), Vec::new(), TakenKeys::default()).await?;
         }
         if let Some(chunk) = last {
-            self.list_in_part(chunk, recent, partitions).await?;
+            self.list_in_part(chunk, recent, partitions, keys).await?;
         }
         self.position.next_sequence = self.writer.next_sequence();
         self.position.traffic = self.traffic();
@@ -67,6 +72,7 @@ impl Attempt<'_> {
         objects: &[ObjectEntry],
         recent: Vec<Recent>,
         partitions: Vec<PartitionEntry>,
+        keys: TakenKeys,
     ) -> Result<()> {
         let part = Part {
             schema: SCHEMA,
@@ -77,6 +83,7 @@ impl Attempt<'_> {
             objects: objects.to_vec(),
             recent,
             partitions,
+            keys: self.taken_keys.is_some().then_some(keys),
         };
         let key = self.keys.part(TASK, self.held.fence, self.position.next_part);
         let (written, records) = (objects.len(), objects.iter().map(|object| object.records).sum());
@@ -93,7 +100,7 @@ impl Attempt<'_> {
     pub(super) async fn list_partitions_done(&mut self) -> Result<()> {
         if self.partitions_done.holds(MAX_PARTITIONS_PER_PART, MAX_BYTES) {
             let partitions = self.partitions_done.take();
-            self.list_in_part(&[], Vec::new(), partitions).await?;
+            self.list_in_part(&[], Vec::new(), partitions, TakenKeys::default()).await?;
         }
         Ok(())
     }

@@ -91,6 +91,7 @@ impl Fetcher {
                 capped,
                 durable: None,
                 guard: self.guard.clone(),
+                key: self.key.clone(),
             });
         }
         let next = self.next_counted(counting, request, read, &found)?;
@@ -103,6 +104,7 @@ impl Fetcher {
             capped: false,
             durable: None,
             guard: self.guard.clone(),
+            key: self.key.clone(),
         })
     }
 

@@ -1,5 +1,6 @@
 //! Requests the pages of a stream, one ahead of the worker that takes them in.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -32,6 +33,8 @@ pub(super) struct Step {
     /// What the next pull goes on with, if this page says so.
     pub(super) durable: Option<String>,
     pub(super) guard: LoopGuard,
+    /// Those of the watched members of records that are their key, if they were to be looked at.
+    pub(super) key: Range<usize>,
 }
 
 /// The pages from a position on. Dropping it stops the requests.
@@ -143,7 +146,7 @@ impl Fetcher {
         let total = if leads_on { self.declared_total(request, &page) } else { None };
         self.at_start = false;
         let (capped, durable) = (false, None);
-        Ok(Step { page, next, end, total, capped, durable, guard: self.guard.clone() })
+        Ok(Step { page, next, end, total, capped, durable, guard: self.guard.clone(), key: self.key.clone() })
     }
 }
 

@@ -13,7 +13,7 @@ use crate::api::hooks::HookedPage;
 use crate::api::http::server_date;
 use crate::api::page_address::PageAddress;
 use crate::api::page_request::PageRequest;
-use crate::catalog::{Durable, PaginatorSpec, Pointer, StreamSpec, TokenPage};
+use crate::catalog::{Durable, PaginatorSpec, Pointer, RecordKind, StreamSpec, TokenPage};
 use crate::error::{Error, ErrorKind, Result};
 use crate::page::{
     Counting, LoopGuard, MAX_WATCHED, Next, Page, PageFacts, PageForHook, PageLimits, Paginator,
@@ -40,9 +40,22 @@ pub(super) struct First<'f> {
     pub(super) polling: bool,
     /// The list is that of the parents of the stream.
     pub(super) of_parents: bool,
+    /// What identifies records is looked at, too.
+    pub(super) with_keys: bool,
 }
 
 impl<'f> First<'f> {
+    /// The first page of a list of `stream` whose records are taken in.
+    pub(super) fn keyed(
+        stream: &'f StreamSpec,
+        request: PageRequest,
+        guard: &'f LoopGuard,
+        proof: SharedProof,
+    ) -> Self {
+        let with_keys = stream.kind() == RecordKind::Entity;
+        Self { with_keys, ..Self::of(stream, request, guard, proof) }
+    }
+
     /// The first page of a list of `stream`.
     pub(super) fn of(
         stream: &'f StreamSpec,
@@ -61,6 +74,7 @@ impl<'f> First<'f> {
             proof,
             polling: false,
             of_parents: false,
+            with_keys: false,
         }
     }
 }
@@ -78,7 +92,7 @@ pub(super) struct Fetcher {
     pub(super) counting: Option<Counting>,
     /// Members of records that are for those who take them in; the paginator's stand behind them.
     watched: usize,
-    /// Those of them that identify a record, where requests count or a page is one record.
+    /// Those of them that identify a record, where that is looked at: for keys, where requests count or a page is one record.
     pub(super) key: Range<usize>,
     watch: Arc<Watch>,
     /// What pages pass through.
@@ -110,6 +124,7 @@ impl Fetcher {
             proof,
             polling,
             of_parents,
+            with_keys,
         } = first;
         let durable = stream.durable().and_then(|durable| durable.paginator(&stream.paginator));
         let durable = durable.map(|spec| paginator(&spec));
@@ -122,7 +137,7 @@ impl Fetcher {
         let of_takers = watched.len();
         let mut in_records = [watched, paginator.record_fields()].concat();
         let before_key = in_records.len();
-        if counting.is_some() || stream.records.is_one() {
+        if with_keys || counting.is_some() || stream.records.is_one() {
             in_records.extend(stream.primary_key.members().iter().cloned());
         }
         if in_records.len() + in_page.len() + errors.len() > MAX_WATCHED {

@@ -22,6 +22,8 @@ mod bound;
 pub mod check;
 mod checkpoint;
 mod counted;
+mod earlier;
+mod earlier_objects;
 mod extract;
 mod fetch;
 mod fetcher;
@@ -42,8 +44,11 @@ mod pull;
 mod renewal;
 mod report;
 mod request;
+mod run_keys;
 mod source;
 mod tables;
+mod taken_keys;
+mod tombstones;
 mod warnings;
 mod whole_list;
 mod windows;
@@ -279,3 +284,7 @@ mod hooks_tests;
 #[cfg(test)]
 #[path = "tests/progress.rs"]
 mod progress_tests;
+
+#[cfg(test)]
+#[path = "tests/tombstones.rs"]
+mod tombstones_tests;

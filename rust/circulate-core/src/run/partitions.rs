@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
-use super::attempt::{Attempt, AttemptEnd, is_unavailable};
+use super::attempt::{Attempt, AttemptEnd, IncomingRecord, is_unavailable};
 use super::fetch::{Pages, Step};
 use super::fetcher::First;
 use super::levels::ListOfParents;
@@ -273,7 +273,7 @@ impl Attempt<'_> {
         }
         let first = match list {
             Some(list) => self.first_of_parents(list, request, &open.guard),
-            None => First::of(self.pull.stream(), request, &open.guard, self.learning.own()),
+            None => First::keyed(self.pull.stream(), request, &open.guard, self.learning.own()),
         };
         let mut limits = self.pull.options.pages;
         limits.in_memory /= SHARE_OF_PAGE;
@@ -346,7 +346,9 @@ impl Attempt<'_> {
                 }
                 None => record.bytes,
             };
-            taken += u64::from(self.take_record(&record, bytes, &period).await?);
+            let parents = Some(partition).filter(|_| parent.is_some());
+            let record = IncomingRecord { record: &record, bytes, key: step.key.clone(), parents };
+            taken += u64::from(self.take_record(record, &period).await?);
         }
         self.position.totals.pages += 1;
         let least = std::mem::replace(&mut self.position.order.least, outer);
@@ -425,7 +427,7 @@ impl Attempt<'_> {
             None if none_found => PartitionOutcome::Gone,
             None => PartitionOutcome::Complete,
         };
-        self.settle(partition, outcome, Some(end.end), list);
+        self.settle(partition, outcome, Some(&end), list);
         self.note_end_of(partition, page, end, list);
         false
     }
@@ -478,13 +480,13 @@ impl Attempt<'_> {
             _ => return self.end_by(error, url.as_deref()).await.map(Some),
         };
         let end = match outcome {
-            PartitionOutcome::Gone => Some(EndKind::Gone),
-            PartitionOutcome::Unavailable => Some(EndKind::Unavailable),
+            PartitionOutcome::Gone => Some(ListEnd::from(EndKind::Gone)),
+            PartitionOutcome::Unavailable => Some(ListEnd::from(EndKind::Unavailable)),
             _ => None,
         };
-        self.settle(parent, outcome, end, list);
+        self.settle(parent, outcome, end.as_ref(), list);
         if let Some(end) = end {
-            self.note_end_of(parent, 1, end.into(), list);
+            self.note_end_of(parent, 1, end, list);
         }
         Ok(None)
     }
@@ -500,7 +502,7 @@ impl Attempt<'_> {
         &mut self,
         parent: &Partition,
         outcome: PartitionOutcome,
-        end: Option<EndKind>,
+        end: Option<&ListEnd>,
         list: Option<ListOfParents<'_>>,
     ) {
         let plan = self.plan();
@@ -513,7 +515,10 @@ impl Attempt<'_> {
         let list = list.map(|list| list.endpoint.endpoint.to_string());
         let partition = partition.without_url();
         let size = partition.size();
-        self.partitions_done.push(PartitionEntry { partition, outcome, records, end, list }, size);
+        let moved = end.is_some_and(|end| end.moved.is_some());
+        let end = end.map(|end| end.end);
+        let entry = PartitionEntry { partition, outcome, records, end, list, moved };
+        self.partitions_done.push(entry, size);
         self.pull.progress.count_done(1);
     }
 }

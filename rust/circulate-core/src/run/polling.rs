@@ -187,7 +187,7 @@ impl Attempt<'_> {
             at_start: false,
             limits: self.pull.options.pages,
             polling: true,
-            ..First::of(stream, request, &self.position.guard, self.learning.own())
+            ..First::keyed(stream, request, &self.position.guard, self.learning.own())
         };
         Pages::start(self.pull, &self.client, first)
     }

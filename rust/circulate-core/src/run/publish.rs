@@ -5,9 +5,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::pull::Pull;
+use super::run_keys::CollectedKeys;
 use crate::error::Result;
 use crate::extract::cursor::{Digest, MAX_DEDUP_SET};
-use crate::lake::manifest::{self, DedupSet, Identity, Index, MadeBy, PartRef, SCHEMA, Totals};
+use crate::lake::manifest::{
+    self, DedupSet, Deletes, Identity, Index, MadeBy, Part, PartRef, SCHEMA, Totals,
+};
 use crate::lake::sink::{Created, create_same};
 use crate::state::{CursorValue, LeasedRun, Mode, PollCursor, Position, place_marker};
 
@@ -24,11 +27,15 @@ impl Pull {
                 .or_else(|| self.start_of_durable(held, position)),
         };
         let shown_from = since.map(|since| self.shown_from(since));
-        let (parts, recent) = manifest::chain(&*self.sink, position.last_part.as_ref(), shown_from).await?;
+        let mut collected = CollectedKeys::new(self, held);
+        let see = |part: &Part| collected.see(part);
+        let (parts, recent) =
+            manifest::chain(&*self.sink, position.last_part.as_ref(), shown_from, see).await?;
         let recent = recent
             .filter(|_| position.overlap_forgotten.is_none_or(|forgotten| shown_from > Some(forgotten)));
         let mut index = self.index(held, position, parts, since);
         index.tables = self.tables_at(position).await?;
+        (index.keys, index.deletes) = self.keys_and_deletes(held, position, collected).await?;
         if let Some(since) = since.filter(|_| !position.is_unchanged()) {
             index.dedup_key = self.write_dedup_set(held, position, recent).await?;
             let (dedup_key, spec_hash) = (index.dedup_key.clone(), held.run.spec_hash.clone());
@@ -51,6 +58,7 @@ impl Pull {
 
     /// Commits a run, whose index has this key, or leaves it to be decided, as it was begun for.
     pub(super) async fn commit(&self, held: &LeasedRun, index: &Index, key: &str) -> Result<()> {
+        held.note_deletes(index.deletes.as_ref().map(Deletes::counts)).await;
         if let Some(seconds) = held.run.pending_seconds {
             return held.leave_pending(key, Duration::from_secs(seconds)).await;
         }
@@ -150,6 +158,8 @@ impl Pull {
             unchanged: position.unchanged,
             tables: None,
             identity: Some(Identity::of(&self.definition)),
+            keys: None,
+            deletes: None,
             promoted_from: None,
         }
     }

@@ -60,6 +60,8 @@ pub struct PullOptions {
     pub window: Window,
     /// Give up an unfinished run and start over.
     pub restart: bool,
+    /// Delete records that are no longer there even where a brake withholds that.
+    pub accept_deletes: bool,
     /// Bring an unfinished run of another mode or part of time to its end first, and give one of another definition up: for
     /// starts that nobody looks at.
     pub unattended: bool,
@@ -102,6 +104,7 @@ impl Default for PullOptions {
             mode: Mode::Incremental,
             window: Window::default(),
             restart: false,
+            accept_deletes: false,
             unattended: false,
             continuation: None,
             idempotency_key: None,

@@ -7,7 +7,7 @@ use super::pull::Pull;
 use crate::clock::later;
 use crate::error::Error;
 use crate::extract::cursor::Window;
-use crate::lake::manifest::{Index, PartitionCounts, Totals};
+use crate::lake::manifest::{DeleteCounts, Deletes, Index, PartitionCounts, Totals};
 use crate::page::Ends;
 use crate::progress::Traffic;
 use crate::state::{Busy, LeasedRun, Mode, Position, RunItem};
@@ -69,6 +69,10 @@ pub struct Report {
     pub gaps: Vec<String>,
     /// How the lists ended.
     pub ends: Ends,
+    /// Records that are no longer there; `None` if the run does not show that.
+    pub deletes: Option<DeleteCounts>,
+    /// Records without a value for one of the members of the key.
+    pub records_without_key: u64,
     /// What is to be known about what was read, in sentences.
     pub warnings: Vec<String>,
     /// How far behind the API's present a poll is that a deadline ended, in seconds.
@@ -152,6 +156,8 @@ impl Report {
             partitions: None,
             gaps: Vec::new(),
             ends: Ends::default(),
+            deletes: None,
+            records_without_key: 0,
             warnings: Vec::new(),
             behind: None,
             drift: None,
@@ -220,6 +226,8 @@ impl Report {
         self.status = if index.gaps.is_empty() { Verdict::Complete } else { Verdict::Partial };
         self.manifest = Some(key);
         self.warnings.clone_from(&index.warnings);
+        self.deletes = index.deletes.as_ref().map(Deletes::counts);
+        self.records_without_key = index.keys.as_ref().map_or(0, |keys| keys.without_key);
         self.next_since = index.cursors.values().next().copied();
         self.drift = index.tables.as_ref().map(|tables| Drifted::of(&tables.drift));
     }

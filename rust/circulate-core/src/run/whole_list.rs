@@ -43,7 +43,7 @@ impl WholeList {
         if let Some(since) = again {
             let last = attempt.position.last_part.as_ref();
             let from = attempt.pull.shown_from(since);
-            let (_, recent) = manifest::chain(&*attempt.pull.sink, last, Some(from)).await?;
+            let (_, recent) = manifest::chain(&*attempt.pull.sink, last, Some(from), |_| Ok(())).await?;
             delivered.extend(recent.unwrap_or_default());
         }
         attempt.overlap = Overlap::new(delivered, attempt.position.overlap_forgotten);
@@ -129,7 +129,7 @@ impl Attempt<'_> {
             start,
             at_start: position.next_url.is_none(),
             limits: pull.options.pages,
-            ..First::of(stream, request, &position.guard, self.learning.own())
+            ..First::keyed(stream, request, &position.guard, self.learning.own())
         };
         Ok((Pages::start(pull, &self.client, first)?, kept))
     }

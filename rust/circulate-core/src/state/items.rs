@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::extract::cursor::{Watermark, Window};
 use crate::extract::plan::Partition;
-use crate::lake::manifest::{PartRef, PartitionCounts, Totals};
+use crate::lake::manifest::{DeleteCounts, PartRef, PartitionCounts, Totals};
 use crate::page::{EndKind, Ends, LoopGuard};
 use crate::progress::Traffic;
 
@@ -160,6 +160,9 @@ pub struct Ledger {
     pub totals: Totals,
     /// What HTTP cost.
     pub traffic: Traffic,
+    /// What it shows to be no longer there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletes: Option<DeleteCounts>,
     /// Why the last attempt stopped early: an error, or a reason to stop.
     pub stopped_by: Option<String>,
     /// The version of the code that last worked on it.

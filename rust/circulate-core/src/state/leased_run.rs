@@ -10,6 +10,7 @@ use super::items::{Cursor, CursorValue, MarkerStatus, Position, RunItem, RunStat
 use super::stream::{StreamState, Versioned, cursor_key, fenced_off, task_key};
 use crate::clock::later;
 use crate::error::Result;
+use crate::lake::manifest::DeleteCounts;
 use crate::progress::Traffic;
 
 /// A run that this worker holds.
@@ -93,6 +94,11 @@ impl LeasedRun {
         };
         let expect = there.map_or(Expect::Absent, |cursor| Expect::Version(cursor.version));
         self.state.put(&cursor_key(), &cursor, expect).await?.map(drop).ok_or_else(fenced_off)
+    }
+
+    /// Notes what the run shows to be no longer there, for the ledger. It is written when the run ends.
+    pub async fn note_deletes(&self, deletes: Option<DeleteCounts>) {
+        self.items.lock().await.run.doc.ledger.deletes = deletes;
     }
 
     /// Makes the run and its cursor count. Its index exists already.

@@ -122,7 +122,12 @@ impl StreamState {
 
     /// The newest runs of a stream, newest first.
     pub async fn newest_runs(store: &dyn StateStore, stream: &StreamId) -> Result<Vec<RunItem>> {
-        let listed = store.list(&stream.to_string(), "run#", LOOKED_THROUGH).await?;
+        Self::runs(store, stream, LOOKED_THROUGH).await
+    }
+
+    /// The newest runs, newest first: no more than `limit`.
+    pub async fn runs(store: &dyn StateStore, stream: &StreamId, limit: usize) -> Result<Vec<RunItem>> {
+        let listed = store.list(&stream.to_string(), "run#", limit).await?;
         listed.into_iter().map(|(key, item)| read(&key.sk, item.doc)).collect()
     }
 

@@ -5,6 +5,7 @@ mod found;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use sha2::{Digest, Sha256};
 use url::Url;
 
 use crate::catalog::{Auth, Name, SessionSend, Setting, Source, Template, path_segment};
@@ -240,6 +241,28 @@ impl Account {
             (Some(Origin::Stored(field)), Some(stored)) => Some((stored, field)),
             _ => None,
         }
+    }
+
+    /// What decides which records requests are shown, beside the definition: settings, and by whose rights they are read. Those
+    /// are the scopes, if tokens are for some; else the credentials, of which 16 bits tell others apart and no secret is found.
+    pub fn selects(&self, scopes: &BTreeSet<String>) -> serde_json::Value {
+        let of_auth: BTreeSet<_> = self.auth.named().collect();
+        let (sign_in, requests): (Vec<_>, Vec<_>) =
+            self.values.iter().partition(|(name, _)| of_auth.contains(name));
+        let by_scopes = matches!(self.auth, Auth::Oauth2(_) | Auth::TokenFile(_)) && !scopes.is_empty();
+        if by_scopes {
+            return serde_json::json!({"settings": requests, "scopes": scopes});
+        }
+        // The path of a key is another one on each machine.
+        let sign_in: Vec<_> =
+            sign_in.into_iter().filter(|(name, _)| self.auth.private_key() != Some(*name)).collect();
+        let rotates = matches!(self.auth, Auth::Oauth2(_));
+        let secrets = self.secrets().filter(|_| !rotates).map(|secret| {
+            let digest = Sha256::digest(secret.expose());
+            crate::hex(&digest[..2])
+        });
+        let secrets: Vec<_> = secrets.collect();
+        serde_json::json!({"settings": requests, "principal": sign_in, "secrets": secrets})
     }
 
     /// All secrets as they are known now.

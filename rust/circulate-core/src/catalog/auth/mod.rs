@@ -65,7 +65,7 @@ pub enum Auth {
 
 impl Auth {
     /// The settings that it names.
-    pub(super) fn named(&self) -> impl Iterator<Item = &Name> {
+    pub(crate) fn named(&self) -> impl Iterator<Item = &Name> {
         self.parts().into_iter().map(|part| part.setting)
     }
 

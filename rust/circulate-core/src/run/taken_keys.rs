@@ -1,0 +1,107 @@
+//! Keys of the records that an attempt takes in: gathered in memory, and written beside the manifest's parts when there are many,
+//! and at each checkpoint. The end of the run sorts them together.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::attempt::{Attempt, TASK};
+use super::pull::Pull;
+use crate::error::Result;
+use crate::extract::plan::Partition;
+use crate::lake::entry_files::{MAX_FILE, write_entries};
+use crate::lake::keys::StreamKeys;
+use crate::lake::manifest::{EntryFile, Identity, TakenKeys};
+use crate::lake::record_key::{KEY_ENTRY, KeyBuilder, KeyValue, ScopeKey, key_entry};
+use crate::lake::sink::Sink;
+use crate::page::Record;
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct KeyCollector {
+    sink: Arc<dyn Sink>,
+    keys: StreamKeys,
+    fence: u64,
+    /// The names of the parents that belong to a key.
+    names: Vec<String>,
+    builder: KeyBuilder,
+    /// Keys since the last file, and how many there may be.
+    newest: Vec<[u8; KEY_ENTRY]>,
+    limit: usize,
+    files: Vec<EntryFile>,
+    next: u64,
+    without_key: u64,
+}
+
+impl KeyCollector {
+    /// One for a run of `pull`; `None` if its records are not merged by a key.
+    pub(super) fn of(pull: &Pull, keys: &StreamKeys, fence: u64) -> Option<Self> {
+        let identity = Identity::of(&pull.definition);
+        let bytes = pull.options.memory.for_keys().min(MAX_FILE);
+        identity.is_merged().then(|| Self {
+            sink: Arc::clone(&pull.sink),
+            keys: keys.clone(),
+            fence,
+            names: identity.parents,
+            builder: KeyBuilder::default(),
+            newest: Vec::new(),
+            limit: bytes / KEY_ENTRY,
+            files: Vec::new(),
+            next: 0,
+            without_key: 0,
+        })
+    }
+
+    /// Adds the key of a record, whose members are watched fields from `key.start` on.
+    fn add(&mut self, parents: Option<&Partition>, record: &Record<'_>, key: Range<usize>) {
+        let builder = &mut self.builder;
+        for name in &self.names {
+            let parent = parents.and_then(|parents| parents.value(name));
+            builder.parent(parent.map_or(KeyValue::Missing, KeyValue::Text));
+        }
+        let scope = if self.names.is_empty() { ScopeKey::default() } else { builder.scope() };
+        for number in key {
+            builder.value(record.field(number).map_or(KeyValue::Missing, KeyValue::Json));
+        }
+        match builder.finish() {
+            Some(key) => self.newest.push(key_entry(scope, key)),
+            None => self.without_key += 1,
+        }
+    }
+
+    /// Writes what was gathered, sorted, if there is anything.
+    async fn write(&mut self) -> Result<()> {
+        if self.newest.is_empty() {
+            return Ok(());
+        }
+        self.newest.sort_unstable();
+        self.newest.dedup();
+        let key = self.keys.taken_keys(TASK, self.fence, self.next);
+        let entries = self.newest.as_flattened().to_vec();
+        self.newest.clear();
+        self.files.push(write_entries::<KEY_ENTRY>(&*self.sink, key, entries).await?);
+        self.next += 1;
+        Ok(())
+    }
+
+    /// What was taken in since this was called last.
+    pub(super) async fn finish(&mut self) -> Result<TakenKeys> {
+        self.write().await?;
+        let without_key = std::mem::take(&mut self.without_key);
+        Ok(TakenKeys { files: std::mem::take(&mut self.files), without_key })
+    }
+}
+
+impl Attempt<'_> {
+    /// Notes the key of a record, whose members are watched fields from `key.start` on: of one that repeats what an earlier run
+    /// delivered too, since it is there.
+    pub(super) async fn note_key(
+        &mut self,
+        parents: Option<&Partition>,
+        record: &Record<'_>,
+        key: Range<usize>,
+    ) -> Result<()> {
+        let Some(taken) = &mut self.taken_keys else { return Ok(()) };
+        taken.add(parents, record, key);
+        if taken.newest.len() >= taken.limit { taken.write().await } else { Ok(()) }
+    }
+}
