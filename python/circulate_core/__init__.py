@@ -41,10 +41,13 @@ from circulate_core.exceptions import (
 
 if TYPE_CHECKING:
     from circulate_core.authoring.proposing import propose
+    from circulate_core.backfilling import backfill
     from circulate_core.catalogs import streams
     from circulate_core.changing import apply, approve, ledger, plan, undo
     from circulate_core.checking import check
-    from circulate_core.lakes import Lake
+    from circulate_core.coverages import Coverage, Coverages, Span, coverage
+    from circulate_core.lake_tables import LakeTable
+    from circulate_core.lakes import Lake, lake
     from circulate_core.manifests import Manifest
     from circulate_core.operation import Operation
     from circulate_core.operations import call
@@ -66,6 +69,9 @@ if TYPE_CHECKING:
         Drifts,
         Ends,
         Holder,
+        LakeReport,
+        LakeStream,
+        LakeStreams,
         Ledger,
         NamedEnd,
         ObjectEntry,
@@ -81,6 +87,7 @@ if TYPE_CHECKING:
         Token,
         Totals,
         Traffic,
+        Uncounted,
         Verified,
         Wait,
         Window,
@@ -104,6 +111,8 @@ __all__ = [
     "CirculateError",
     "Collected",
     "Completion",
+    "Coverage",
+    "Coverages",
     "Cursor",
     "DataError",
     "DefinitionError",
@@ -116,6 +125,10 @@ __all__ = [
     "HookError",
     "IncompleteWarning",
     "Lake",
+    "LakeReport",
+    "LakeStream",
+    "LakeStreams",
+    "LakeTable",
     "Ledger",
     "LedgerEntry",
     "LimitError",
@@ -142,6 +155,7 @@ __all__ = [
     "SettingsError",
     "Snapshot",
     "Source",
+    "Span",
     "StateError",
     "Stop",
     "StoppedError",
@@ -151,15 +165,19 @@ __all__ = [
     "Token",
     "Totals",
     "Traffic",
+    "Uncounted",
     "Verified",
     "Wait",
     "Window",
     "__version__",
     "apply",
     "approve",
+    "backfill",
     "call",
     "check",
+    "coverage",
     "gc",
+    "lake",
     "ledger",
     "manifest",
     "plan",
@@ -182,7 +200,10 @@ _MODULES = {
     "Applied": "plans",
     "Approval": "plans",
     "Batch": "reading",
+    "Coverage": "coverages",
+    "Coverages": "coverages",
     "Lake": "lakes",
+    "LakeTable": "lake_tables",
     "LedgerEntry": "plans",
     "Manifest": "manifests",
     "Operation": "operation",
@@ -191,12 +212,16 @@ _MODULES = {
     "PlaybookRun": "playbooks.results",
     "PlaybookStep": "playbooks.results",
     "Source": "reading",
+    "Span": "coverages",
     "Stream": "reading",
     "apply": "changing",
     "approve": "changing",
+    "backfill": "backfilling",
     "call": "operations",
     "check": "checking",
+    "coverage": "coverages",
     "gc": "upkeep",
+    "lake": "lakes",
     "ledger": "changing",
     "manifest": "upkeep",
     "plan": "changing",

@@ -43,6 +43,7 @@ __all__ = [
     "hooks_at_work",
     "json_of_yaml",
     "json_schemas",
+    "lake_runs",
     "lake_streams",
     "lambda_functions",
     "ledger_entries",
@@ -124,6 +125,9 @@ class Catalog:
     def stream(self, name: str) -> dict[str, Any]:
         """Return the definition of a stream."""
 
+    def identity(self, name: str) -> dict[str, Any] | None:
+        """What identifies the records of a stream, and the columns that it declares; None if nothing defines it."""
+
     def earlier_keys(self, name: str) -> list[str]:
         """Return where the definition of a stream has keys by their earlier names, and what these are called now."""
 
@@ -163,6 +167,9 @@ class Account:
     @property
     def skipped(self) -> float:
         """Seconds of waits that its replays did not take."""
+
+def account_name(account: Account, source: str) -> str:
+    """The name of an account in keys and state. Nothing is requested of it."""
 
 @final
 class DeclaredOption:
@@ -410,6 +417,11 @@ class LakeTable:
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> CapsuleType: ...
     def __arrow_c_schema__(self) -> CapsuleType: ...
+
+def lake_runs(
+    location: str, stream: str | None = None, *, s3: dict[str, Any] | None = None, state: str | None = None
+) -> list[dict[str, Any]]:
+    """Return the committed runs of a lake, or of one stream of it, and whether their objects are still there."""
 
 def lake_streams(location: str, *, s3: dict[str, Any] | None = None, state: str | None = None) -> list[dict[str, Any]]:
     """Return the streams that a lake has manifests of: accounts, kind, key, committed runs, and those that do not count."""

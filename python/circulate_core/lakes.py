@@ -10,9 +10,14 @@ from typing import TYPE_CHECKING, NoReturn, cast
 from circulate_core.exceptions import SettingsError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from os import PathLike
 
-    from circulate_core.types import S3Options
+    import duckdb
+
+    from circulate_core.lake_tables import LakeTable
+    from circulate_core.results import LakeStreams
+    from circulate_core.types import Catalog, S3Options, Size, Time
 
 _OPERATION = "read options"
 _MISTYPED = re.compile(r"[a-z][a-z0-9]*:/")
@@ -29,7 +34,10 @@ _NAME_STATE = (
 
 
 class Lake:
-    """A place to pull to, with its state, for functions that take `to`. Nothing is opened or made.
+    """A place to pull to and to read from, with its state. Nothing is opened or made before something is read.
+
+    Functions that take `to` take a lake. `lake["okta.users"]` is a table of it, `lake.sql(...)` a query over its
+    tables.
 
     Args:
         location: Folder, or `s3://bucket/prefix`.
@@ -43,7 +51,8 @@ class Lake:
         ```python
         lake = circulate_core.Lake("./lake")  # or ("s3://acme-lake/raw", state="dynamodb://circulate")
         circulate_core.pull("okta.users", to=lake)
-        print(circulate_core.runs(lake))
+        lake["okta.users"].polars()
+        lake.sql("SELECT status, count(*) FROM okta.users GROUP BY ALL")
         ```
     """
 
@@ -71,6 +80,91 @@ class Lake:
         ):
             object.__setattr__(self, name, value)
 
+    def tables(self) -> LakeStreams:
+        """Return the tables there are: a stream each, by the manifests of committed runs.
+
+        Raises:
+            StateError: The lake is of before 0.2, and nothing says which of its runs count.
+            MismatchError: A manifest was changed.
+        """
+        from circulate_core import _core  # noqa: PLC0415 - for those who read lakes
+        from circulate_core.results import LakeStream, LakeStreams  # noqa: PLC0415 - see above
+
+        found = _core.lake_streams(self.location, s3={**self.s3}, state=self.state)
+        return LakeStreams([LakeStream({**each, "primary_key": each["primary_key"] or []}) for each in found])
+
+    def __getitem__(self, stream: str) -> LakeTable:
+        """Return the current table of a stream; see `table`."""
+        return self.table(stream)
+
+    def table(  # noqa: PLR0913 - each narrows what is read in a way of its own
+        self,
+        stream: str,
+        *,
+        account: str | None = None,
+        columns: Sequence[str] | None = None,
+        since: Time | None = None,
+        until: Time | None = None,
+        primary_key: Sequence[str] | None = None,
+        memory: Size = "256MB",
+        catalog: Catalog = (),
+    ) -> LakeTable:
+        """Return a stream as a table, which is read when somebody asks for its rows.
+
+        Args:
+            stream: `source.endpoint`, such as `okta.users`.
+            account: One account only. Default: all, in the column `_account`.
+            columns: These columns only, in this order; others are not read.
+            since: Inclusive lower bound of the times that the stream is selected by, such as `7d` for a week ago.
+            until: Exclusive upper bound, as `since`.
+            primary_key: JSON Pointers of what identifies a record, of runs by versions before 0.2, which do not say it.
+                Default: what the definition of the stream says.
+            memory: Memory that reading takes, whatever the size of the table.
+            catalog: Folders of definitions that come before the shipped ones, for columns that they declare.
+
+        Raises:
+            SettingsError: There is no such stream, account or column.
+            MismatchError: What a manifest names is missing, or is not as it was written.
+        """
+        from circulate_core.lake_tables import LakeTable  # noqa: PLC0415 - for those who read lakes
+
+        options = {"account": account, "columns": columns, "since": since, "until": until}
+        return LakeTable(self, stream, {**options, "primary_key": primary_key, "memory": memory, "catalog": catalog})
+
+    def sql(
+        self,
+        query: str,
+        *,
+        at: Time | None = None,
+        memory: Size = "256MB",
+        catalog: Catalog = (),
+        connection: duckdb.DuckDBPyConnection | None = None,
+    ) -> duckdb.DuckDBPyRelation:
+        """Return the rows of a query, as a relation of DuckDB: `pip install "circulate-core[duckdb]"`.
+
+        The current table of a stream is `okta.users`; `history.okta.users` is its history. Only the columns that the
+        query names are read.
+
+        Args:
+            query: One SELECT in DuckDB's dialect.
+            at: Have tables as they were at a time; see `LakeTable.at`.
+            memory: Memory that reading a table takes; DuckDB takes its own.
+            catalog: As for `table`.
+            connection: Whose relation it is. Default: one of its own.
+
+        Raises:
+            SettingsError: It is no such statement, or it names a table or column that is not there.
+        """
+        from circulate_core.lake_sql import query as run  # noqa: PLC0415 - for those who read lakes
+
+        def table_of(stream: str, in_history: bool) -> LakeTable:  # noqa: FBT001 - of this function
+            table = self.table(stream, memory=memory, catalog=catalog)
+            if in_history:
+                return table.history()
+            return table if at is None else table.at(at)
+
+        return run(query, [each.stream for each in self.tables()], table_of, connection)
+
     def __setattr__(self, name: str, value: object) -> NoReturn:
         """Refuse a change: make another lake."""
         message = f"a Lake cannot be changed: {name}"
@@ -96,6 +190,31 @@ class Lake:
     def __hash__(self) -> int:
         """Hash what makes two lakes equal."""
         return hash(repr(self))
+
+
+def lake(
+    place: str | PathLike[str] | Lake, *, state: str | PathLike[str] | None = None, s3: S3Options | None = None
+) -> Lake:
+    """Return a lake to read: its tables, SQL over them, what is current, what was, and what changed.
+
+    Args:
+        place: Folder or `s3://bucket/prefix` that was pulled or promoted to.
+        state: State file, or `dynamodb://table`; only needed for lakes of before 0.2 that no `circulate verify --mark`
+            has been run over. Default: `.circulate/state.db` in a folder.
+        s3: How a bucket is used.
+
+    Raises:
+        SettingsError: It can be no such place.
+
+    Example:
+        ```python
+        lake = circulate_core.lake("./lake")
+        lake.tables()
+        lake["okta.users"].pandas()  # now; .at("7d") a week ago; .history(); .changes("7d")
+        lake.sql("SELECT status, count(*) FROM okta.users GROUP BY ALL")
+        ```
+    """
+    return lake_of(place, state, s3)
 
 
 def _made(location: str, state: str | None, s3: S3Options) -> Lake:

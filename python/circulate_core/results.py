@@ -648,6 +648,89 @@ class PartReference(Result):
     records: int
 
 
+@dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
+class Uncounted(Result):
+    """A run of a lake that does not count, so that nothing of it is read.
+
+    Attributes:
+        account: The account's name.
+        run_id: The run.
+        why: Why it does not count.
+    """
+
+    account: str
+    run_id: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
+class LakeStream(Result):
+    """A table of a lake, by its manifests.
+
+    Attributes:
+        stream: `source.endpoint`, the name of the table.
+        accounts: Names of the accounts that it is of.
+        kind: `entity`: the newest version of a record counts; `event`: all of them do.
+        primary_key: JSON Pointers of the members that identify a record; none if only all that it holds does.
+        runs: Committed runs.
+        records: Records in all of them, older versions included.
+        bytes: Their size as stored.
+        first_committed_at: When the first of the runs was committed.
+        last_committed_at: When the last one was.
+        uncounted: Runs with a manifest that do not count.
+    """
+
+    stream: str
+    accounts: tuple[str, ...]
+    kind: Literal["entity", "event"] | None
+    primary_key: tuple[str, ...]
+    runs: int
+    records: int
+    bytes: int
+    first_committed_at: datetime | None
+    last_committed_at: datetime | None
+    uncounted: tuple[Uncounted, ...] = ()
+
+
+class LakeStreams(list[LakeStream]):
+    """Tables of a lake."""
+
+    def _repr_html_(self) -> str:
+        """Show them in a notebook."""
+        return display.html(self)
+
+
+@dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
+class LakeReport(Result):
+    """What reading a table of a lake did, and what is to be known about it.
+
+    Attributes:
+        rows: Rows that were handed over.
+        runs: Committed runs that the table is of.
+        accounts: Names of the accounts that these are of.
+        first_committed_at: When the first of them was committed.
+        last_committed_at: When the last one was.
+        objects_read: Objects whose rows were read.
+        objects_skipped: Objects that hold no row of the table, or none of the time that is wanted.
+        without_key: Records without a value for a member of their key: they are never merged with others.
+        spilled_bytes: Bytes of keys that did not fit into memory and were in a temporary file.
+        uncounted: Runs with a manifest that do not count.
+        history_starts_at: The table has rows since this time only: what was before is not there any more.
+    """
+
+    rows: int
+    runs: int
+    accounts: tuple[str, ...]
+    first_committed_at: datetime | None
+    last_committed_at: datetime | None
+    objects_read: int
+    objects_skipped: int
+    without_key: int
+    spilled_bytes: int
+    uncounted: tuple[Uncounted, ...] = ()
+    history_starts_at: datetime | None = None
+
+
 class Runs(list[Run]):
     """Entries of the run ledger."""
 

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 class Tabular:
     """Base of what can be read as a table."""
 
-    def _table(self) -> _core.Table:
-        """Return it as a table in memory."""
+    def _table(self) -> _core.Table | _core.LakeTable:
+        """Return it as what libraries take as a table."""
         raise NotImplementedError
 
     def arrow(self) -> pa.Table:
         """Return it as a `pyarrow.Table`."""
-        table: pa.Table = _library("pyarrow").table(self._table())
+        table: pa.Table = library("pyarrow").table(self._table())
         return table
 
     def pandas(self) -> pd.DataFrame:
@@ -38,14 +38,14 @@ class Tabular:
         Whole numbers and truth values are of types that can hold nulls, so that none of them becomes a floating point
         number. Times are in UTC. Structs are dicts, and lists are arrays. It takes pyarrow, too.
         """
-        pyarrow, pandas = _library("pyarrow"), _library("pandas")
+        pyarrow, pandas = library("pyarrow"), library("pandas")
         types = {pyarrow.int64(): pandas.Int64Dtype(), pyarrow.bool_(): pandas.BooleanDtype()}
         frame: pd.DataFrame = pyarrow.table(self._table()).to_pandas(types_mapper=types.get)
         return frame
 
     def polars(self) -> pl.DataFrame:
         """Return it as a `polars.DataFrame`."""
-        frame: pl.DataFrame = _library("polars").DataFrame(self._table())
+        frame: pl.DataFrame = library("polars").DataFrame(self._table())
         return frame
 
     def duckdb(self, connection: duckdb.DuckDBPyConnection | None = None) -> duckdb.DuckDBPyRelation:
@@ -57,12 +57,12 @@ class Tabular:
         Args:
             connection: Whose relation it is. Default: the one that DuckDB shares in a process.
         """
-        library = connection or _library("duckdb", '"circulate-core[duckdb]"')
-        relation: duckdb.DuckDBPyRelation = library.from_arrow(self._table())
+        using = connection or library("duckdb", '"circulate-core[duckdb]"')
+        relation: duckdb.DuckDBPyRelation = using.from_arrow(self._table())
         return relation
 
 
-def _library(name: str, requirement: str | None = None) -> ModuleType:
+def library(name: str, requirement: str | None = None) -> ModuleType:
     """Import a library that makes tables; `requirement` installs it, if its name does not.
 
     Raises:

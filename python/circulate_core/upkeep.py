@@ -112,7 +112,7 @@ def mark_committed(
     state: str | PathLike[str] | None = None,
     s3: S3Options | None = None,
 ) -> dict[str, int]:
-    """Create the markers of all runs that state says are committed, in a place that was pulled to before there were any.
+    """Create the markers of all runs that state says are committed, in a place that was pulled to before they existed.
 
     Args:
         to: Folder or `s3://bucket/prefix` that was pulled to.

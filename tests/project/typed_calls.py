@@ -27,6 +27,16 @@ def names() -> None:
     assert_type(circulate_core.token(), circulate_core.Token)
     assert_type(circulate_core.source("okta"), circulate_core.Source)
     assert_type(circulate_core.runs("lake"), circulate_core.Runs)
+    lake = circulate_core.lake("lake", state="dynamodb://circulate")
+    assert_type(lake, Lake)
+    assert_type(lake.tables(), circulate_core.LakeStreams)
+    assert_type(lake["okta.users"].at("7d"), circulate_core.LakeTable)
+    assert_type(
+        lake.table("okta.users", columns=["id"]).changes(datetime(2026, 11, 30)).report, circulate_core.LakeReport
+    )
+    assert_type(circulate_core.coverage(lake, "okta.system_log")[0].gaps, tuple[circulate_core.Span, ...])
+    assert_type(circulate_core.backfill("okta.system_log", to=lake), list[Report])
+    lake.sql("SELECT 1", at=7)  # type: ignore[arg-type]
     assert_type(circulate_core.state(Path("lake")), list[circulate_core.StreamState])
     assert_type(circulate_core.manifest("lake/_circulate/1.json"), circulate_core.Manifest)
     assert_type(circulate_core.verify("lake/_circulate/1.json"), circulate_core.Verified)

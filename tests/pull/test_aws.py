@@ -59,7 +59,8 @@ def test_a_bucket_is_pulled_to_looked_at_and_cleaned_like_a_folder(org: Practice
     assert (verified.code, "3 objects read back" in verified.err) == (0, True)
     assert re.search(r"okta\.users +practice +incremental +committed +250 ", aws_cli("runs", *place.state).out)
     assert f"destination    {place.uri}" in aws_cli("state", "show", *place.state).out
-    lost = f"{place.prefix}/okta/practice/users/circulate_date=2026-01-01/circulate_hour=00/20260101T000000000Z-0000000000-0-0001-00000000"
+    folder = f"{place.prefix}/okta/practice/users/circulate_date=2026-01-01/circulate_hour=00"
+    lost = f"{folder}/20260101T000000000Z-0000000000-0-0001-00000000"
     client("s3", place.endpoint).put_object(Bucket=place.bucket, Key=lost, Body=b"of no run")
     collected = json.loads(aws_cli.collect().out)
     assert collected["removed_keys"] == [lost.removeprefix(f"{place.prefix}/")]

@@ -122,6 +122,8 @@ def test_every_command_runs_in_a_process_that_begins_with_it(start_org: StartOrg
         "undo": (2, ["okta.users.suspend@1234567890ab", "--ledger", "ledger.db"]),
         "ledger": (0, ["okta", "--ledger", "ledger.db"]),
         "playbook": (0, ["show", "contain_account"]),
+        "show": (0, ["okta.users", *lake]),
+        "sql": (0, ["SELECT count(*) FROM okta.users", *lake]),
         "runs": (0, [*lake]),
         "verify": (0, [manifest]),
         "promote": (0, [manifest, "--to", "data"]),

@@ -129,8 +129,8 @@ $ circulate pull acme.widgets --to lake
 $ circulate verify lake
 ```
 
-`circulate describe acme` lists the variables of a source. A token never stands in `circulate.toml`, which all who have the
-project have.
+`circulate describe acme` lists the variables of a source. A token never stands in `circulate.toml`, which all who have
+the project have.
 
 ## Run it as a function, here
 

@@ -46,6 +46,8 @@ COMMANDS = {
     "undo": Command("plan the undoing of what a plan did", "cli.plans", "add_undo_arguments", "run_undo"),
     "ledger": Command("show what was done to an account", "cli.plans", "add_ledger_arguments", "run_ledger"),
     "playbook": Command("run playbooks of operations, and undo them", "cli.playbook", add_by_words="add_inputs"),
+    "show": Command("show the tables of a lake, or one of them", "cli.show"),
+    "sql": Command("run a query over the tables of a lake", "cli.sql"),
     "runs": Command("show earlier runs", "cli.runs"),
     "verify": Command("read back every object of a manifest or a lake", "cli.verify"),
     "promote": Command("copy a run into a place for readers", "cli.promote"),

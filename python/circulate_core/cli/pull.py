@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import circulate_core
 from circulate_core import _core
+from circulate_core.accounts import account_of
+from circulate_core.backfilling import missing_periods
 from circulate_core.catalogs import stream_definition, stream_names
 from circulate_core.cli.exit_codes import EXIT_CODES, INTERRUPTED
 from circulate_core.cli.options import (
@@ -23,7 +25,8 @@ from circulate_core.cli.parser import say_error
 from circulate_core.cli.signals import stopping_on_signals
 from circulate_core.cli.streams import STREAMS, matching
 from circulate_core.cli.summary import show_ways_to_settle, summary_of
-from circulate_core.exceptions import CirculateError
+from circulate_core.console import say
+from circulate_core.exceptions import CirculateError, SettingsError
 from circulate_core.lakes import Lake
 from circulate_core.progress import TerminalProgress
 
@@ -51,6 +54,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_state_option(parser)
     parser.add_argument("--full", action="store_true", help="pull everything, not only what changed since the last run")
+    parser.add_argument(
+        "--backfill",
+        action="store_true",
+        help="pull what earlier runs have left out; circulate runs --coverage shows it",
+    )
     parser.add_argument("--json", action="store_true", help="write each report to stdout as a line of JSON")
     add_options(parser, "pull", but=NO_FLAGS)
     add_options(parser, "s3")
@@ -60,6 +68,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Pull one stream after the other, parents before their children, and return the worst exit code."""
     options = given_options(args, "pull") | ({"mode": "full"} if args.full else {})
+    if args.backfill and (flags := [name for name in ("full", "since", "until") if getattr(args, name, None)]):
+        message = f"--backfill is given with --{flags[0]}: what it pulls is what is missing"
+        raise SettingsError(message, hint="leave one of the flags out")
     lake = Lake(args.to, state=args.state, s3=s3_options(args))
     _core.check_lake(lake)
     names = matching(args.streams, stream_names(catalog=args.catalog))
@@ -81,6 +92,9 @@ def run(args: argparse.Namespace) -> int:
                 continue
             given = {**options, "deadline": left, "parents": manifests.get(parent or "")}
             try:
+                if args.backfill:
+                    codes.append(_backfill(args, definition, lake=lake, settings=configured, stop=stop, options=given))
+                    continue
                 report = _pull(args, name, summary, lake=lake, settings=configured, stop=stop, options=given)
             except CirculateError as error:
                 if len(definitions) == 1:
@@ -115,6 +129,34 @@ def parent_name(definition: Definition) -> str | None:
     """Return `source.endpoint` of the parent of a child stream."""
     parent = definition["endpoint"]["list"].get("parent")
     return f"{definition['source']['source']}.{parent['endpoint']}" if parent else None
+
+
+def _backfill(  # noqa: PLR0913 - as `_pull`
+    args: argparse.Namespace,
+    definition: Definition,
+    *,
+    lake: Lake,
+    settings: Configured,
+    stop: circulate_core.Stop,
+    options: dict[str, Any],
+) -> int:
+    """Pull each period that is missing of a stream; return the worst exit code."""
+    name, known = stream_name(definition), account_arguments(args, settings)
+    account = _core.account_name(account_of(None, **known), definition["source"]["source"])
+    wanted = missing_periods(lake, definition, account)
+    if not wanted:
+        say(f"{name} of {account}: nothing is missing that can be had")
+    codes = [EXIT_CODES["complete"]]
+    for period in wanted:
+        if stop.requested:
+            codes.append(EXIT_CODES["partial"])
+            break
+        given = {**options, **period.options}
+        summary = summary_of([name])
+        codes.append(
+            EXIT_CODES[_pull(args, name, summary, lake=lake, settings=settings, stop=stop, options=given).status]
+        )
+    return max(codes, key=SEVERITY.index)
 
 
 def _pull(  # noqa: PLR0913 - each is a different thing, given once

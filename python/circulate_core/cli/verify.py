@@ -31,8 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mark",
         action="store_true",
-        help="write the markers of runs that state says are committed, for a lake that was pulled to before there were any"
-        " (nothing else is read)",
+        help="write the markers of runs that state says are committed, for a lake that was pulled to before there were"
+        " any (nothing else is read)",
     )
     add_state_option(parser)
     add_bucket_owner_option(parser)

@@ -23,12 +23,13 @@ from circulate_core.settings import secret_names
 if TYPE_CHECKING:
     from circulate_core._core import Settings
     from circulate_core.authoring.proposal import Proposal
+    from circulate_core.coverages import Coverage
     from circulate_core.documents import Result
     from circulate_core.exceptions import DefinitionError
     from circulate_core.manifests import Manifest
     from circulate_core.progress import Ending
     from circulate_core.reading import Batch, Source, Stream
-    from circulate_core.results import Drift, Ends, PartitionCounts, Report, Run, Snapshot, Status
+    from circulate_core.results import Drift, Ends, LakeStream, PartitionCounts, Report, Run, Snapshot, Status
     from circulate_core.tables import Column
     from circulate_core.types import Definition, SourceDefinition
 
@@ -421,6 +422,46 @@ def _attribute(value: object) -> object:
     if isinstance(value, tuple):
         return _lines([str(_attribute(each)) for each in value])
     return f"{value:,}" if isinstance(value, int) and value is not True else _short(str(value), 4 * VALUE_LENGTH)
+
+
+def lake_streams(of: Sequence[LakeStream]) -> str:
+    """Return a table of the tables of a lake."""
+    names = ["table", "accounts", "kind", "key", "runs", "records", "stored", "last"]
+    rows = [
+        [
+            element("b", each.stream),
+            joined(each.accounts),
+            each.kind or "",
+            joined(each.primary_key) or "none",
+            f"{each.runs:,}",
+            f"{each.records:,}",
+            size(each.bytes),
+            utc(each.last_committed_at) if each.last_committed_at else "",
+        ]
+        for each in of
+    ]
+    return _card(_table(names, rows, numbers=["runs", "records", "stored"]), _dim(counted(len(of), "table")))
+
+
+def coverages(of: Sequence[Coverage]) -> str:
+    """Return a table of what a lake holds of its streams, by time."""
+    marks = {"complete": MARKS["complete"], "partial": MARKS["partial"], "missing": MARKS["failed"]}
+    rows = [
+        [
+            element("b", each.stream),
+            each.account,
+            utc(span.since) if span.since else "the beginning",
+            utc(span.until),
+            Html(f"{_mark(*marks[span.kind])} {span.kind}") if span.kind in marks else span.kind,
+        ]
+        for each in of
+        for span in each.spans
+    ]
+    gaps = sum(len(each.gaps) for each in of)
+    return _card(
+        _table(["stream", "account", "from", "until", "what"], rows, numbers=[]),
+        _dim(joined([counted(len(of), "stream"), counted(gaps, "gap") if gaps else "no gaps"])),
+    )
 
 
 def runs(of: Sequence[Run]) -> str:

@@ -5,6 +5,7 @@ from circulate_core.jupyter import plots
 
 plots.events(log["published"], by=log["eventType"])
 plots.run(stream.history)
+plots.coverage(circulate_core.coverage("./lake"))
 ```
 
 Figures have no background, and their lines and texts are of a grey that reads on white and on black.
@@ -24,8 +25,9 @@ from circulate_core.exceptions import SettingsError
 
 try:
     import numpy as np
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
     from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 except ImportError as error:
     missing = "pictures need matplotlib: pip install 'circulate-core[plots]'"
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
+    from circulate_core.coverages import Coverage
     from circulate_core.history import History, Point
 
     Numbers = NDArray[np.float64]
@@ -50,6 +53,9 @@ INK = "#808080"
 """Of lines and texts: it stands out from white and from black alike."""
 REQUESTS, RECORDS, QUOTA, WAITING = "#0072b2", "#009e73", "#cc79a7", "#e69f00"
 """Of what is drawn of a run."""
+
+SPAN_COLOURS = {"complete": "#009e73", "partial": "#e69f00", "missing": "#d55e00", "expired": "#9a9a9a"}
+"""Of spans of time, by what a lake holds of them."""
 
 WIDTH = 9.0
 """Inches."""
@@ -216,14 +222,101 @@ def events(
     else:
         _stack(panel, edges, _by_label(utc_times, labels[known], edges, top))
     _clean(panel)
-    locator = AutoDateLocator(minticks=4, maxticks=9)  # type: ignore[no-untyped-call]
-    panel.xaxis.set_major_locator(locator)
-    formatter = ConciseDateFormatter(locator, formats=DATES, zero_formats=FIRST_DATES, show_offset=False)  # type: ignore[no-untyped-call]
-    panel.xaxis.set_major_formatter(formatter)
+    _dates(panel)
     panel.set_xlim(edges[0], edges[-1])
     _name(panel, f"events per {_in_words(length)}, UTC")
     _title(figure, title if title is not None else _summary(utc_times))
     return figure
+
+
+def coverage(
+    coverages: Iterable[Coverage],
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    title: str | None = None,
+) -> Figure:
+    """Draw which time a lake holds of each stream, a line a stream, with its gaps.
+
+    Args:
+        coverages: What `circulate_core.coverage` returns, or some of it.
+        since: Where the picture begins. Default: a little before the first bound of any span.
+        until: Where it ends. Default: the last bound.
+        title: Above the picture. Default: how many streams have how many gaps.
+
+    Raises:
+        SettingsError: There is nothing to draw, or `since` is not before `until`.
+    """
+    drawn = [each for each in coverages if each.spans]
+    if not drawn:
+        message = "there is no coverage to draw: no run of the lake is committed"
+        raise SettingsError(message, hint="pull a stream first, or name another lake")
+    bounds = [bound for each in drawn for span in each.spans for bound in (span.since, span.until) if bound]
+    last = until or max(bounds)
+    first = since or min(bounds) - (last - min(bounds)) * 0.06
+    if since is None and first == last:
+        first = last - timedelta(days=1)
+    if first >= last:
+        message = f"`since` is not before `until`: {first} and {last}"
+        raise SettingsError(message)
+    figure = Picture(figsize=(WIDTH, 1.3 + 0.34 * len(drawn)), layout="constrained")
+    panel = figure.subplots()
+    for row, each in enumerate(drawn):
+        for part in each.spans:
+            begin, end = max(part.since or first, first), min(part.until, last)
+            if begin < end:
+                _span(panel, row, begin, end, part.kind)
+    panel.set_ylim(len(drawn) - 0.4, -0.6)
+    panel.set_xlim(_day_number(first), _day_number(last))
+    _clean(panel)
+    panel.grid(visible=False)
+    several = len({each.account for each in drawn}) > 1
+    names = [f"{each.stream}  {each.account}" if several else each.stream for each in drawn]
+    panel.set_yticks(range(len(drawn)), names)
+    _dates(panel)
+    kinds = dict.fromkeys(part.kind for each in drawn for part in each.spans)
+    marks = [Patch(label=kind, **_look(kind)) for kind in SPAN_COLOURS if kind in kinds]
+    panel.legend(
+        handles=marks,
+        loc="lower left",
+        bbox_to_anchor=(0, 1.0),
+        ncols=4,
+        frameon=False,
+        fontsize=9,
+        labelcolor=INK,
+        handlelength=1.4,
+        borderaxespad=0.1,
+        borderpad=0,
+    )
+    gaps = sum(len(each.gaps) for each in drawn)
+    summary = f"{counted(len(drawn), 'stream')}, {counted(gaps, 'gap') if gaps else 'no gaps'}, UTC"
+    _title(figure, title if title is not None else summary)
+    return figure
+
+
+def _span(panel: Axes, row: int, begin: datetime, end: datetime, kind: str) -> None:
+    width = _day_number(end) - _day_number(begin)
+    panel.barh(row, width, left=_day_number(begin), height=0.62, **_look(kind))
+
+
+def _look(kind: str) -> dict[str, Any]:
+    """Return how a span is drawn: what is missing differs by its lines, too, for those who do not see colours."""
+    colour = SPAN_COLOURS[kind]
+    if kind in {"complete", "partial"}:
+        return {"facecolor": colour, "edgecolor": "none", "hatch": None if kind == "complete" else "////"}
+    return {"facecolor": "none", "edgecolor": colour, "linewidth": 1.0, "hatch": "xxx" if kind == "missing" else None}
+
+
+def _day_number(time: datetime) -> float:
+    return float(cast("Any", date2num)(time))
+
+
+def _dates(panel: Axes) -> None:
+    """Write dates below a panel, as short as they can be."""
+    locator = AutoDateLocator(minticks=4, maxticks=9)  # type: ignore[no-untyped-call]
+    panel.xaxis.set_major_locator(locator)
+    formatter = ConciseDateFormatter(locator, formats=DATES, zero_formats=FIRST_DATES, show_offset=False)  # type: ignore[no-untyped-call]
+    panel.xaxis.set_major_formatter(formatter)
 
 
 def _as_datetimes(times: Iterable[object]) -> Times:

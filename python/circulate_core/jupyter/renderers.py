@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from circulate_core import display
 from circulate_core.authoring.proposal import Proposal
+from circulate_core.coverages import Coverages
 from circulate_core.documents import Result
 from circulate_core.jupyter import html
 from circulate_core.manifests import Manifest
 from circulate_core.reading import Batch, Source, Stream
-from circulate_core.results import Drifts, Report, Runs
+from circulate_core.results import Drifts, LakeStreams, Report, Runs
 from circulate_core.tables import Schema
 
 if TYPE_CHECKING:
@@ -31,5 +32,7 @@ display.register(Result, html.result)
 display.register(Report, html.report)
 display.register(Runs, html.runs)
 display.register(Drifts, html.drift)
+display.register(LakeStreams, html.lake_streams)
+display.register(Coverages, html.coverages)
 display.register(Manifest, html.manifest)
 display.register(Proposal, html.proposal)

@@ -13,7 +13,8 @@ use pyo3::prelude::*;
 
 use crate::catalog::PyCatalog;
 use crate::options::{Arguments, Headroom, Time, option_of, options};
-use crate::runtime::Engine;
+use crate::results::py_result;
+use crate::runtime::{Brief, Engine, wait};
 use crate::settings::Settings;
 use crate::wire::{Recording, Replay, Wire};
 
@@ -116,6 +117,14 @@ impl PyAccount {
         };
         Account::resolve(source, &self.settings, stored, self.name.as_deref())
     }
+}
+
+/// The name of an account in keys and state. Nothing is requested of it.
+#[pyfunction]
+pub(crate) fn account_name(py: Python<'_>, account: &PyAccount, source: &str) -> PyResult<String> {
+    let (account, source) = (account.clone(), py_result(py, account.catalog.source(source))?);
+    let work = async move { account.name_alone(&source, &Locations::default()).await };
+    py_result(py, wait(py, work, &mut Brief)?)
 }
 
 pub(crate) fn connection(source: &Source, account: &Account) -> Result<Connection> {

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use circulate_core::catalog::{Catalog, Definition, Endpoint, Inline, Source, playbook_from_yaml};
+use circulate_core::catalog::{Catalog, Columns, Definition, Endpoint, Inline, Source, playbook_from_yaml};
+use circulate_core::lake::manifest::Identity;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use serde::Serialize;
@@ -57,6 +58,22 @@ impl PyCatalog {
         }
         let Definition { source, endpoint, .. } = py_result(py, self.0.stream(name))?;
         document(py, &Both { source, endpoint })
+    }
+
+    /// What identifies the records of a stream, and the columns that it declares; none if nothing defines it.
+    fn identity(&self, py: Python<'_>, name: &str) -> PyResult<Option<Py<PyAny>>> {
+        #[derive(Serialize)]
+        struct WithColumns<'d> {
+            #[serde(flatten)]
+            identity: Identity,
+            columns: &'d Columns,
+        }
+        if !py_result(py, self.0.streams())?.iter().any(|known| known == name) {
+            return Ok(None);
+        }
+        let definition = py_result(py, self.0.stream(name))?;
+        let identity = Identity::of(&definition);
+        document(py, &WithColumns { identity, columns: &definition.endpoint.columns }).map(Some)
     }
 
     /// Where the definition of a stream has keys by their earlier names, and what these are called now.

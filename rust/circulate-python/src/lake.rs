@@ -251,6 +251,30 @@ pub(crate) fn lake_streams(
     document(py, &py_result(py, wait(py, work, &mut Brief)?)?)
 }
 
+/// The committed runs of a lake, or of one stream of it, and whether their objects are still there.
+#[pyfunction]
+#[pyo3(signature = (location, stream=None, *, s3=None, state=None))]
+pub(crate) fn lake_runs(
+    py: Python<'_>,
+    location: String,
+    stream: Option<String>,
+    s3: Option<Arguments<S3Arguments>>,
+    state: Option<String>,
+) -> PyResult<Py<PyAny>> {
+    let s3 = s3.map(Arguments::get).transpose()?.unwrap_or_else(S3Arguments::none);
+    let work = async move {
+        s3.check_locations(&[&location])?;
+        let locations = s3.locations()?;
+        let sink = locations.sink(&location).await?;
+        let store: Option<Arc<dyn StateStore>> = match &state {
+            Some(state) => locations.existing_state(state).await?,
+            None => None,
+        };
+        core_lake::held_runs(&*sink, stream.as_deref(), store.as_deref()).await
+    };
+    document(py, &py_result(py, wait(py, work, &mut Brief)?)?)
+}
+
 /// Ends work at once.
 struct Interruptible(Stop);
 

@@ -42,7 +42,7 @@ mod _core {
     const VERSION: &str = env!("CARGO_PKG_VERSION");
 
     #[pymodule_export]
-    use super::account::PyAccount;
+    use super::account::{PyAccount, account_name};
     #[pymodule_export]
     use super::catalog::PyCatalog;
     #[pymodule_export]
@@ -52,7 +52,7 @@ mod _core {
     #[pymodule_export]
     use super::hooks::hooks_at_work;
     #[pymodule_export]
-    use super::lake::{PyLakeTable, lake_streams};
+    use super::lake::{PyLakeTable, lake_runs, lake_streams};
     #[pymodule_export]
     use super::operate::{
         account_address, apply, approve, aws_user_id, call, ledger_entries, plan, plan_entries, plan_undo,

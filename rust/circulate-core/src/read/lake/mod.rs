@@ -6,6 +6,7 @@
 mod bitmap;
 mod columns;
 mod entries;
+mod held;
 mod keys;
 mod objects;
 mod places;
@@ -16,6 +17,7 @@ mod runs;
 mod scan;
 mod table;
 
+pub use held::{HeldRun, held_runs};
 pub use report::LakeReport;
 pub use runs::UncountedRun;
 pub use table::{LakePlan, LakeReading, LakeStream, LakeTable, View, lake_streams};
