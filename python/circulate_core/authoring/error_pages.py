@@ -58,7 +58,7 @@ def error_in(page: object, resource: str, given: str | None = None) -> ErrorPage
 
     Args:
         page: The page.
-        resource: The last segment of its address: a list of errors is no error.
+        resource: The last segment of its address: a list of errors is a list.
         given: Where somebody says that the records are.
     """
     if _is_of_errors(resource):

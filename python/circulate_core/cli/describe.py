@@ -68,7 +68,8 @@ def _source(source: SourceDefinition, streams: list[str], own: str | None) -> It
         rows.append([name, setting["env"], kind, setting["about"]])
     yield table(rows)
     yield ""
-    yield f"{len(streams)} streams: {', '.join(name.partition('.')[2] for name in streams)}"
+    named = ", ".join(name.partition(".")[2] for name in streams)
+    yield f"{len(streams)} streams: {named}" if streams else "no streams"
 
 
 def _stream(name: str, definition: Definition) -> Iterator[str]:

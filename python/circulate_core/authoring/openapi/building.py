@@ -49,7 +49,7 @@ class Builder:
         self.notes: list[str] = []
         self._by_path: dict[str, ImportedList] = {}
         self._no_records: dict[str, str] = {}
-        """Why calls that read are no streams of one record."""
+        """Why calls that read cannot be streams of one record."""
         self._own_settings = dict(access.settings)
         self._of_partitions: set[str] = set()
         """Names of what lists are requested for one by one, which no setting may have."""

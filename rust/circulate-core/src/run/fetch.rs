@@ -159,6 +159,6 @@ fn cycle(next: &PageAddress) -> Error {
     .with("url", Redactor::shared().url(&next.url))
     .hint(
         "nothing of this run counts, and the next pull starts over; if it ends the same way, the fault is the API's \
-         or that of something between: its links lead back",
+         or that of something between: its links lead back, or it ignores the parameter that leads on",
     )
 }
