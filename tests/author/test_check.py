@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -10,6 +11,7 @@ from support.cli import Cli, CliFor, StartOrg
 from support.http_server import Handler, Reply, Server
 
 import circulate_core
+from circulate_core.authoring import list_checks
 from circulate_core.authoring.list_checks import check_list
 
 pytestmark = pytest.mark.filterwarnings("ignore::circulate_core.IncompleteWarning")
@@ -109,6 +111,21 @@ def test_a_filter_that_is_ignored_is_wrong_also_where_the_engine_would_leave_out
     assert found(listing)["incremental.param"][0] == "right"
     status, evidence = found(listing, ignored="since")["incremental.param"]
     assert (status, "`since` is ignored" in evidence) == ("wrong", True), evidence
+
+
+@pytest.mark.parametrize(
+    ("records", "pages", "status"), [(2, 1, "right"), (11, 6, "right"), (31, 2, "wrong"), (3, 3, "unknown")]
+)
+def test_a_short_last_page_that_came_meanwhile_does_not_count(
+    monkeypatch: pytest.MonkeyPatch, records: int, pages: int, status: str
+) -> None:
+    seen = SimpleNamespace(records=records, pages=pages)
+    monkeypatch.setattr(list_checks, "_read", lambda *_: ([], seen))
+    stream = circulate_core.source("acme", base_url="https://acme.example").stream(
+        "days", {"list": {"path": "/d", **RIGHT}}
+    )
+    (finding,) = list_checks._page_size(stream, stream.definition["endpoint"]["list"])
+    assert finding.status == status, finding
 
 
 def test_times_of_any_spelling_are_compared_and_others_passed_over() -> None:

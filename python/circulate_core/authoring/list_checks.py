@@ -98,9 +98,9 @@ def _page_size(stream: Stream, listing: Mapping[str, Any]) -> Iterator[ListFindi
         return
     wanted = max(2, rule.get("min", 1))
     _, seen = _read(stream, wanted, wanted)
-    # A page more may have come meanwhile.
-    came = seen.records / seen.pages
-    what = f"{wanted} records a page were requested, and {came:g} came"
+    # More pages may have come meanwhile, the last one too, which is short.
+    came = -(-seen.records // seen.pages)
+    what = f"{wanted} records a page were requested, and {came} came"
     if came > wanted:
         yield ListFinding("page_size", "wrong", f"{what}: `{_place(rule['param'])}` is ignored")
     else:
