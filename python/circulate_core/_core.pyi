@@ -162,7 +162,7 @@ class Account:
         """Return the same, whose pulls hand what they request and get to `begin`, `admits` and `take` of an object."""
 
     def replayed(self, server: str, at: object, on_write: Callable[[str], object] | None = None) -> Account:
-        """Return the same, whose pulls are answered by the server of a recording at a time. Waits take no time."""
+        """Return the same, whose pulls get the responses of a recording's server, at a time. Waits take no time."""
 
     @property
     def skipped(self) -> float:

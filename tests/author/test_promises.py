@@ -123,6 +123,6 @@ def test_who_does_not_use_it_does_not_pay_for_it(tmp_path: Path) -> None:
     )
     done = pytest_in(tmp_path, "-p", "no:xdist", "test_other.py")
     assert done.code == 0, done.out
-    code = "import sys, pytest; before = set(sys.modules); import circulate_pytest; print(sorted(set(sys.modules) - before))"
+    code = "import sys, pytest; old = set(sys.modules); import circulate_pytest; print(sorted(set(sys.modules) - old))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert loaded.strip() == "['circulate_pytest']"

@@ -24,7 +24,7 @@ from support.recorded import (
     write_people,
 )
 
-from circulate_core.authoring.cassettes.cassette import Answer, Cassette, CassetteError, Ending, Exchange, Sent
+from circulate_core.authoring.cassettes.cassette import Cassette, CassetteError, Ending, Exchange, Request, Response
 from circulate_core.authoring.cassettes.promises import PROMISES, OfCassette, Trial
 from circulate_core.authoring.cassettes.pulling import Workers
 from circulate_core.authoring.cassettes.scrubbing import Raw, Rules, Scrubber, leaks
@@ -62,7 +62,7 @@ def test_no_form_of_a_secret_is_in_a_cassette_however_requests_are_signed_in(tmp
     assert [form for form in forms(SECRET) | forms(TOKEN) if form in text] == []
     assert not re.search(r'"(?:authorization|cookie|set-cookie)"', text, re.IGNORECASE)
     assert "made-up-key" in text, "what was echoed is there as its stand-in"
-    assert len(done.cassette.ending.records) == COUNT == done.report.records
+    assert len(done.cassette.ending.records) == COUNT
     with Workers() as engine:
         trial = Trial(OfCassette(done.cassette, [catalog]), engine)
         kept = [trial.of(promise) for promise in PROMISES if promise != "killed"]
@@ -81,7 +81,7 @@ def test_nobody_is_in_a_cassette(catalog: Path) -> None:
 
 def test_the_same_value_has_the_same_stand_in_of_its_shape_everywhere(catalog: Path) -> None:
     cassette = recorded(Api(), catalog).cassette
-    pages = [json.loads(each.answer.body) for each in cassette.exchanges if each.answer]
+    pages = [json.loads(each.response.body) for each in cassette.exchanges if each.response]
     found = {record["id"]: record for page in pages for record in page["data"]}
     assert list(found) == [each["id"] for each in people()]
     records = list(found.values())
@@ -110,7 +110,7 @@ def test_all_other_bytes_are_as_they_were_received(tmp_path: Path) -> None:
     api = Api()
     api.respond = lambda handler: Reply(odd, JSON)  # type: ignore[method-assign]  # noqa: ARG005 - as it is called
     cassette = recorded(api, catalog).cassette
-    body = next(each.answer.body for each in cassette.exchanges if each.answer)
+    body = next(each.response.body for each in cassette.exchanges if each.response)
     found = re.search(rb'"email":"(.*?)"', body)
     assert found is not None
     assert body == odd.replace(b"a@b.example", found[1])
@@ -122,7 +122,10 @@ def test_all_other_bytes_are_as_they_were_received(tmp_path: Path) -> None:
 def test_members_are_kept_and_scrubbed_as_asked(catalog: Path) -> None:
     cassette = recorded(Api(), catalog, keep=["phone"], scrub=["id"]).cassette
     records = [
-        each for exchange in cassette.exchanges if exchange.answer for each in json.loads(exchange.answer.body)["data"]
+        each
+        for exchange in cassette.exchanges
+        if exchange.response
+        for each in json.loads(exchange.response.body)["data"]
     ]
     assert {each["phone"] for each in records} == {each["phone"] for each in people()}
     assert {each["id"] for each in records} & {each["id"] for each in people()} == set()
@@ -133,7 +136,7 @@ def test_recording_ends_after_as_many_requests_as_were_asked_for(catalog: Path) 
     api = Api()
     done = recorded(api, catalog, requests=2)
     assert len(api.asked) == 2
-    assert (done.report.status, done.cassette.is_cut) == ("partial", True)
+    assert (done.cassette.ending.status, done.cassette.is_cut) == ("partial", True)
     assert len(done.cassette.ending.records) == 2 * SIZE
     with Workers() as engine:
         trial = Trial(OfCassette(done.cassette, [catalog]), engine)
@@ -148,7 +151,7 @@ def test_retries_of_the_recorded_pull_are_in_the_cassette(catalog: Path) -> None
     respond = api.respond
     api.respond = lambda handler: next(troubles, None) or respond(handler)  # type: ignore[method-assign]
     cassette = recorded(api, catalog).cassette
-    assert [each.answer.status for each in cassette.exchanges if each.answer][:2] == [503, 200]
+    assert [each.response.status for each in cassette.exchanges if each.response][:2] == [503, 200]
     with Workers() as engine:
         assert Trial(OfCassette(cassette, [catalog]), engine).of("complete").broken == ()
 
@@ -162,7 +165,7 @@ def test_a_short_secret_is_refused() -> None:
 def test_a_secret_is_found_in_every_form(form: str) -> None:
     secret = "open/sesame+&=please"  # noqa: S105 - of nothing
     body = json.dumps({"echo": f"<{form}>"}).encode()
-    raw = Raw(Sent("GET", f"https://a.example/?q={quote(form)}"), Answer(200, (("x-echo", form),), (), body))
+    raw = Raw(Request("GET", f"https://a.example/?q={quote(form)}"), Response(200, (("x-echo", form),), (), body))
     scrubbed = Scrubber(Rules({"key": secret}), [raw]).scrubbed(raw)
     text = repr(scrubbed)
     assert form not in text
@@ -173,18 +176,18 @@ def test_a_secret_is_found_in_every_form(form: str) -> None:
 
 def test_personal_members_of_a_csv_are_replaced() -> None:
     body = 'id,first_name,mail\r\n1,"Jane, Ann",jane@corp.io\r\n2,Bob,bob@corp.io\r\n'
-    raw = Raw(Sent("GET", "https://a.example/"), Answer(200, (("content-type", "text/csv"),), (), body.encode()))
-    answer = Scrubber(Rules({}), [raw]).scrubbed(raw).answer
-    assert answer is not None
+    raw = Raw(Request("GET", "https://a.example/"), Response(200, (("content-type", "text/csv"),), (), body.encode()))
+    response = Scrubber(Rules({}), [raw]).scrubbed(raw).response
+    assert response is not None
     assert re.fullmatch(
         rb'id,first_name,mail\r\n1,"[A-Z]\w{3}, [A-Z]\w\w",\w{4}@example\.com\r\n2,[A-Z]\w\w,\w{3}@example\.com\r\n',
-        answer.body,
-    ), answer.body
+        response.body,
+    ), response.body
 
 
 def test_a_body_that_is_no_text_comes_back_as_it_was(tmp_path: Path) -> None:
     body = bytes(range(256)) * 3
-    exchange = Exchange(Sent("GET", "https://a.example/x"), Answer(200, (), (), body))
+    exchange = Exchange(Request("GET", "https://a.example/x"), Response(200, (), (), body))
     cassette = Cassette("a.b", "2026-01-01T00:00:00Z", {}, (), (exchange,), Ending("complete", ()))
     path = tmp_path / "c.jsonl"
     path.write_text(cassette.text(), newline="\n")

@@ -108,8 +108,8 @@ class Careless:
                 break
             for each in page["data"]:
                 lake.append(json.dumps(each).encode())
-                writes.append(f"after object {len(lake)}")
-                if job.kill_at is not None and len(writes) >= job.kill_at:
+                writes.append(f"after object#{len(lake)}")
+                if writes[-1] == job.kill_at:
                     return Outcome("killed")
             if page.get("next") in {None, cursor}:
                 break
@@ -348,7 +348,7 @@ def test_a_request_that_was_never_recorded_ends_the_pull_whatever_the_definition
 
 def test_an_exchange_that_is_never_asked_for_is_reported(cassette: Cassette, catalog: Path) -> None:
     first = cassette.exchanges[0]
-    more = Exchange(replace(first.sent, url=first.sent.url.replace("/people", "/more")), first.answer)
+    more = Exchange(replace(first.request, url=first.request.url.replace("/people", "/more")), first.response)
     with Workers() as engine:
         subject = OfCassette(replace(cassette, exchanges=(*cassette.exchanges, more)), [catalog])
         kept = Trial(subject, engine).of("complete")
@@ -376,7 +376,7 @@ def test_the_command_ends_with_1_where_a_promise_is_broken(cli: Cli, tmp_path: P
     results = {row["promise"]: row for row in map(json.loads, done.out.splitlines())}
     assert (done.code, results["500"]["result"], results["503"]["result"]) == (1, "kept", "broken")
     assert results["503"]["lost"] > 0
-    assert "promise `503` is broken: the API answers 503" in done.err
+    assert "promise `503` is broken: the API returns 503" in done.err
 
 
 def test_the_command_takes_all_faults_and_names_them(cli: Cli, catalog: Path, file: Path) -> None:

@@ -17,6 +17,7 @@ from circulate_core.authoring import StubApi
 from circulate_core.reading import Records
 from circulate_core.results import EndKind, Mode, RunStatus, Status
 from circulate_core.tables import Schema
+from circulate_core.testing import promises
 from circulate_core.types import Definition
 
 
@@ -286,6 +287,7 @@ def callbacks(users: Stream, collected: list[Snapshot], wrong: Callable[[str], N
 
 def stubs(tmp_path: Path) -> None:
     api = StubApi(path="/v1/widgets", auth={"bearer": "token"}, list={"paginator": "none"})
+    assert_type(promises("acme.widgets", stub=api, but=["killed"]), Callable[..., None])
     pulled = api.pull("acme.widgets", catalog=[tmp_path], to=tmp_path)
     assert_type(pulled.status, Status)
     assert_type(pulled.records, list[Any])

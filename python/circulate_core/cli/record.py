@@ -1,4 +1,4 @@
-"""`circulate record`: pull a stream, and record what was asked and answered, without secrets and personal data."""
+"""`circulate record`: pull a stream, and record requests and responses, without secrets and personal data."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
     )
     cassette = recorded.cassette
     save(cassette, args.to, replaced=args.force)
-    asked = sum(each.answer is not None for each in cassette.exchanges)
+    asked = sum(each.response is not None for each in cassette.exchanges)
     records = len(cassette.ending.records)
     end = "; the list goes on behind them" if cassette.is_cut else f", {cassette.ending.status}"
     say(f"{paint('✓', 'green')} {args.to}: {counted(asked, 'request')}, {counted(records, 'record')}{end}")

@@ -26,6 +26,7 @@ use crate::results::{RESULTS, py_result, result};
 use crate::runtime::{awaitable, wait, watched};
 use crate::stop::PyStop;
 use crate::watcher::WorkWatcher;
+use crate::wire::Wire;
 
 options! {
     /// What to pull
@@ -212,7 +213,7 @@ async fn prepare(
     let hooks = hooks::load(Arc::clone(&definition.hooks), &stop).await?;
     let connection = match &account.wire {
         None => connection(&definition.source, &resolved)?,
-        Some(wire) => wire.connection(&definition.source, &resolved, &stop)?,
+        Some(wire) => wire.connection(&definition.source, &resolved)?,
     };
     let connection = connection.with_hooks(hooks);
     let authorize = sign_in(&definition.source, &resolved, &connection, definition.scopes().as_ref())?;
@@ -231,6 +232,24 @@ async fn prepare(
     };
     #[cfg(feature = "testing")]
     let (sink, store) = circulate_core::testing::crash::armed(sink, store);
+    let options = RunOptions {
+        mode,
+        window,
+        restart: runs.restart,
+        unattended: runs.unattended,
+        continuation: runs.continuation,
+        idempotency_key: runs.idempotency_key,
+        objects: format,
+        tables: TableOptions { nested: tables.nested, raw: tables.raw },
+        contract: tables.contract,
+        pages,
+        headroom: account.headroom,
+        memory,
+        lease: runs.lease.0,
+        worker_ends: limits.worker_ends.map(|Deadline(instant)| instant),
+        pending: runs.pending.map(|Length(length)| length),
+        ..RunOptions::default()
+    };
     Ok(Pull {
         connection,
         authorize,
@@ -239,24 +258,7 @@ async fn prepare(
         sink,
         store,
         parents_from: selection.parents,
-        options: RunOptions {
-            mode,
-            window,
-            restart: runs.restart,
-            unattended: runs.unattended,
-            continuation: runs.continuation,
-            idempotency_key: runs.idempotency_key,
-            objects: format,
-            tables: TableOptions { nested: tables.nested, raw: tables.raw },
-            contract: tables.contract,
-            pages,
-            headroom: account.headroom,
-            memory,
-            lease: runs.lease.0,
-            worker_ends: limits.worker_ends.map(|Deadline(instant)| instant),
-            pending: runs.pending.map(|Length(length)| length),
-            ..RunOptions::default()
-        },
+        options: if account.wire.is_some() { Wire::options(options) } else { options },
         worker: worker(),
         progress,
         stop,

@@ -6,14 +6,15 @@ use circulate_core::api::account::Account;
 use circulate_core::api::auth::{Connection, Tokens};
 use circulate_core::api::hooks::Hooks;
 use circulate_core::api::http::{
-    Exchange, Pacing, Recorder, RecordingTransport, ReplayedTransport, Request, ReqwestTransport, Transport,
+    ConcurrencyLimiter, Exchange, Pacing, Recorder, RecordingTransport, ReplayedTransport, Request,
+    ReqwestTransport, Transport,
 };
 use circulate_core::catalog::Source;
 use circulate_core::clock::Clock;
 use circulate_core::error::{Error, ErrorKind, Result};
 use circulate_core::lake::sink::Sink;
+use circulate_core::run::PullOptions as RunOptions;
 use circulate_core::state::StateStore;
-use circulate_core::stop::{Stop, StopReason};
 use circulate_core::writes::{WriteWatch, watched};
 use futures_util::future::BoxFuture;
 use http::HeaderMap;
@@ -50,22 +51,24 @@ pub(crate) struct Replay {
 
 impl Wire {
     /// A connection of its own: tokens and quota of others in this process would leave requests out.
-    pub(crate) fn connection(&self, source: &Source, account: &Account, stop: &Stop) -> Result<Connection> {
+    pub(crate) fn connection(&self, source: &Source, account: &Account) -> Result<Connection> {
         let direct: Arc<dyn Transport> = Arc::new(ReqwestTransport::new(&source.timeouts)?);
         let (transport, clock): (Arc<dyn Transport>, Clock) = match self {
             Self::Recorded(recording) => {
-                let recorder = PyRecorder { taker: Arc::clone(&recording.recorder), stop: stop.clone() };
+                let recorder = PyRecorder { taker: Arc::clone(&recording.recorder) };
                 recorder.begin(source, account)?;
                 (Arc::new(RecordingTransport::new(direct, Arc::new(recorder))), Clock::system())
             }
             Self::Replayed(replay) => {
-                let transport = ReplayedTransport::new(direct, &replay.server, stop.clone())?;
+                let transport = ReplayedTransport::new(direct, &replay.server)?;
                 (Arc::new(transport), replay.clock.clone())
             }
         };
+        // One request after the other, so that they come in the same order each time.
+        let slots = ConcurrencyLimiter::new(1);
         let connection = Connection {
             transport,
-            pacing: Arc::new(Pacing::new(source, clock.clone())),
+            pacing: Arc::new(Pacing { slots, ..Pacing::new(source, clock.clone()) }),
             tokens: Arc::new(Tokens::new(clock)),
             hooks: Hooks::default(),
         };
@@ -73,6 +76,11 @@ impl Wire {
             engine.connections.keep(&connection);
         }
         Ok(connection)
+    }
+
+    /// The options of a pull with what makes its requests the same each time, and leaves something to be killed at.
+    pub(crate) fn options(options: RunOptions) -> RunOptions {
+        RunOptions { each_list_proved: true, checkpoint_objects: 1, ..options }
     }
 
     /// A lake and a state whose writes are watched, if somebody wants to.
@@ -93,7 +101,6 @@ impl Wire {
 #[derive(Debug)]
 struct PyRecorder {
     taker: Arc<Py<PyAny>>,
-    stop: Stop,
 }
 
 impl PyRecorder {
@@ -121,11 +128,7 @@ impl Recorder for PyRecorder {
             let admitted = self.taker.call_method1(py, "admits", (number, sent(py, request)))?;
             admitted.extract::<bool>(py)
         });
-        let admitted = admitted.unwrap_or_else(report);
-        if !admitted {
-            self.stop.request(StopReason::Interrupted);
-        }
-        admitted
+        admitted.unwrap_or_else(report)
     }
 
     fn take(&self, exchange: Exchange) {

@@ -1,1 +1,1 @@
-"""Cassettes: what an API was asked and answered, recorded without secrets, and pulled again with faults on the way."""
+"""Cassettes: requests to an API and its responses, without secrets, and pulls of them with faults."""

@@ -34,11 +34,11 @@ Pairs = tuple[tuple[str, str], ...]
 
 
 class CassetteError(CirculateError, ValueError):
-    """A file is no cassette, or one that cannot be used."""
+    """A file is not a cassette, or cannot be used as one."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class Request:
     """A request, without what proves who sent it.
 
     Attributes:
@@ -55,7 +55,7 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """A response.
 
     Attributes:
@@ -75,8 +75,8 @@ class Answer:
 class Exchange:
     """A request, and the response to it; None where the recording ends before the request was sent."""
 
-    sent: Sent
-    answer: Answer | None
+    request: Request
+    response: Response | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class Cassette:
         recorded_at: When, as RFC 3339.
         settings: Settings of the source that are not secret.
         secrets: Settings that are; a stand-in is in the place of each, see `stand_in`.
-        exchanges: What was asked and answered, in the order of the requests.
+        exchanges: Requests and responses, in the order of the requests.
         ending: How the pull ended.
         replaced: How many values of each kind have stand-ins.
         edited: Whether the file was changed after it was recorded.
@@ -119,7 +119,7 @@ class Cassette:
     @property
     def is_cut(self) -> bool:
         """Whether the recording ends before the list does, since only so many requests were to be recorded."""
-        return any(each.answer is None for each in self.exchanges)
+        return any(each.response is None for each in self.exchanges)
 
     def text(self) -> str:
         """Return the file."""
@@ -144,7 +144,7 @@ class Cassette:
         """Read a file.
 
         Raises:
-            CassetteError: It is no cassette, was cut, or is of a newer version.
+            CassetteError: It is not a cassette, was cut, or is of a newer version.
         """
         try:
             text = Path(path).read_bytes().decode()
@@ -178,23 +178,23 @@ def _line(value: object) -> str:
 
 
 def _lines(exchange: Exchange) -> Iterator[str]:
-    sent, answer = exchange.sent, exchange.answer
-    request: dict[str, Any] = {"method": sent.method, "url": sent.url}
-    if sent.headers:
-        request["headers"] = [list(each) for each in sent.headers]
-    if sent.body:
-        pieces, encoding = _pieces(sent.body)
-        request |= ({"encoding": encoding} if encoding else {}) | {"body": "".join(pieces)}
-    if answer is None:
-        yield _line({"request": request, "response": None})
+    request, response = exchange.request, exchange.response
+    asked: dict[str, Any] = {"method": request.method, "url": request.url}
+    if request.headers:
+        asked["headers"] = [list(each) for each in request.headers]
+    if request.body:
+        pieces, encoding = _pieces(request.body)
+        asked |= ({"encoding": encoding} if encoding else {}) | {"body": "".join(pieces)}
+    if response is None:
+        yield _line({"request": asked, "response": None})
         return
-    pieces, encoding = _pieces(answer.body)
-    response: dict[str, Any] = {"status": answer.status, "headers": [list(each) for each in answer.headers]}
-    if answer.cookies:
-        response["cookies"] = list(answer.cookies)
+    pieces, encoding = _pieces(response.body)
+    got: dict[str, Any] = {"status": response.status, "headers": [list(each) for each in response.headers]}
+    if response.cookies:
+        got["cookies"] = list(response.cookies)
     if encoding:
-        response["encoding"] = encoding
-    yield _line({"request": request, "response": response, "lines": len(pieces)})
+        got["encoding"] = encoding
+    yield _line({"request": asked, "response": got, "lines": len(pieces)})
     yield from map(_line, pieces)
 
 
@@ -270,17 +270,17 @@ class _Reader:
     def _exchange(self, line: Any) -> Exchange:  # noqa: ANN401 - JSON
         at = self._at
         try:
-            request, response = line["request"], line["response"]
-            headers = _pairs(request.get("headers", []))
-            body = _decoded([request.get("body", "")], request.get("encoding"))
-            sent = Sent(_text(request["method"]), _text(request["url"]), headers, body)
-            if response is None:
-                return Exchange(sent, None)
+            asked, got = line["request"], line["response"]
+            headers = _pairs(asked.get("headers", []))
+            body = _decoded([asked.get("body", "")], asked.get("encoding"))
+            request = Request(_text(asked["method"]), _text(asked["url"]), headers, body)
+            if got is None:
+                return Exchange(request, None)
             pieces = [_text(self._next()) for _ in range(line["lines"])]
-            cookies = tuple(_text(name) for name in response.get("cookies", []))
-            status = response["status"]
-            body = _decoded(pieces, response.get("encoding"))
-            return Exchange(sent, Answer(_status(status), _pairs(response["headers"]), cookies, body))
+            cookies = tuple(_text(name) for name in got.get("cookies", []))
+            status = got["status"]
+            body = _decoded(pieces, got.get("encoding"))
+            return Exchange(request, Response(_status(status), _pairs(got["headers"]), cookies, body))
         except CassetteError:
             raise
         except (KeyError, TypeError, AttributeError, ValueError) as error:

@@ -88,11 +88,11 @@ FAULTS: Final = {
     fault.name: fault
     for fault in (
         Fault(
-            "429", "answers 429 with Retry-After", _refusing(429, ("retry-after", str(RETRY_AFTER))), waits=RETRY_AFTER
+            "429", "returns 429 with Retry-After", _refusing(429, ("retry-after", str(RETRY_AFTER))), waits=RETRY_AFTER
         ),
-        Fault("500", "answers 500", _refusing(500)),
-        Fault("502", "answers 502", _refusing(502)),
-        Fault("503", "answers 503", _refusing(503)),
+        Fault("500", "returns 500", _refusing(500)),
+        Fault("502", "returns 502", _refusing(502)),
+        Fault("503", "returns 503", _refusing(503)),
         Fault("reset", "resets the connection in the middle of a body", _cut(reset=True)),
         Fault("truncated", "ends a body in the middle", _cut(reset=False)),
         Fault(
@@ -100,10 +100,10 @@ FAULTS: Final = {
             "stops in the middle of a body until the timeout",
             lambda reply: Reply(reply.status, reply.headers, reply.body[: len(reply.body) // 2], mark="stalled"),
         ),
-        Fault("repeated", "answers with the page before once more", _repeated, recovers=False),
+        Fault("repeated", "returns the page before once more", _repeated, recovers=False),
         Fault(
             "html",
-            "answers 200 with a web page",
+            "returns 200 with a web page",
             lambda _: Reply(200, (("content-type", "text/html"),), _HTML),
             recovers=False,
         ),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from os import PathLike
     from pathlib import Path
 
-    from circulate_core.authoring.cassettes.cassette import Sent
+    from circulate_core.authoring.cassettes.cassette import Request
     from circulate_core.authoring.cassettes.pulling import Outcome
     from circulate_core.authoring.cassettes.serving import ReplayServer
     from circulate_core.authoring.stub import StubApi
@@ -47,16 +47,16 @@ class OfStub:
     ) -> None:
         self.stream, self._api, self._catalog = stream, api, list(catalog)
         self._settings = {**api.settings, **(settings or {})}
-        self.primary_key, self.tells_copies = key_in(stream, catalog)
+        self.primary_key, self.has_no_copies = key_in(stream, catalog)
 
-    def answers(self) -> OfStub:
-        """Return itself: a stub answers each request for itself."""
+    def responses(self) -> OfStub:
+        """Return itself: a stub responses each request for itself."""
         return self
 
-    def reply(self, sent: Sent, *, taken: bool = True) -> Reply:  # noqa: ARG002 - it answers the same each time
+    def reply(self, request: Request, *, taken: bool = True) -> Reply:  # noqa: ARG002 - it responses the same each time
         """Return the response of the stub."""
-        target = "/" + sent.url.split("/", 3)[3]
-        reply = self._api.reply_to(kit.ListRequest(sent.method, target, dict(sent.headers), sent.body))
+        target = "/" + request.url.split("/", 3)[3]
+        reply = self._api.reply_to(kit.ListRequest(request.method, target, dict(request.headers), request.body))
         return Reply(reply.status, tuple(reply.headers), reply.body)
 
     def settings(self) -> dict[str, str]:

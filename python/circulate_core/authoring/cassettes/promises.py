@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from circulate_core.authoring.cassettes.cassette import CassetteError, digest_of, stand_in
 from circulate_core.authoring.cassettes.faults import FAULTS, KILLED, NAMES, spots
 from circulate_core.authoring.cassettes.pulling import Job
-from circulate_core.authoring.cassettes.serving import Recorded, ReplayServer, serving
+from circulate_core.authoring.cassettes.serving import RecordedResponses, ReplayServer, serving
 from circulate_core.authoring.cassettes.tape import Tape, key_of
 from circulate_core.catalogs import source_definition, stream_definition
 from circulate_core.console import counted
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from circulate_core.authoring.cassettes.cassette import Cassette
     from circulate_core.authoring.cassettes.faults import Fault
     from circulate_core.authoring.cassettes.pulling import Engine, Outcome
-    from circulate_core.authoring.cassettes.serving import Answers
+    from circulate_core.authoring.cassettes.serving import Responses
 
 COMPLETE: Final = "complete"
 KEY: Final = "key"
@@ -39,7 +39,7 @@ PROMISES: Final = (COMPLETE, KEY, *NAMES)
 """All promises, by the names that tests have, in the order in which they are tried."""
 TITLES: Final = {
     COMPLETE: "every record is pulled once",
-    KEY: "the primary key tells records apart",
+    KEY: "no two records have the same primary key",
     **{name: f"the API {fault.about}" for name, fault in FAULTS.items()},
     KILLED: "the process is killed at every write",
 }
@@ -102,11 +102,11 @@ class Subject(Protocol):
     """The time that it is during a pull."""
     primary_key: list[str] | None
     """Pointers of its primary key; None of a list that has none."""
-    tells_copies: bool
-    """Whether tables tell copies of a record from records: by a key, or since it is an event."""
+    has_no_copies: bool
+    """Whether tables have each record once, by a key or as an event."""
 
-    def answers(self) -> Answers:
-        """Return what answers, from the beginning."""
+    def responses(self) -> Responses:
+        """Return what responses, from the beginning."""
 
     def settings(self) -> dict[str, str]:
         """Return the settings that it is signed in with."""
@@ -137,7 +137,7 @@ class OfCassette:
             raise CassetteError(message, operation="replay", hint="name its stream, or record one of the other")
         self.cassette = cassette
         self._catalog = tuple(str(Path(each).resolve()) for each in catalog)
-        self.primary_key, self.tells_copies = key_in(self.stream, catalog)
+        self.primary_key, self.has_no_copies = key_in(self.stream, catalog)
         known = source_definition(self.stream.partition(".")[0], catalog=list(catalog))["settings"]
         unknown = [name for name in (*cassette.settings, *cassette.secrets) if name not in known]
         if unknown:
@@ -146,9 +146,9 @@ class OfCassette:
                 message, operation="replay", hint="`settings` of source.yaml: correct it, or record again"
             )
 
-    def answers(self) -> Answers:
-        """Return the recorded answers."""
-        return Recorded(Tape(self.cassette.exchanges))
+    def responses(self) -> Responses:
+        """Return the recorded responses."""
+        return RecordedResponses(Tape(self.cassette.exchanges))
 
     def settings(self) -> dict[str, str]:
         """Return the settings that were recorded, with stand-ins for secrets."""
@@ -176,7 +176,7 @@ class OfCassette:
 
 
 def key_in(stream: str, catalog: Sequence[str | PathLike[str]]) -> tuple[list[str] | None, bool]:
-    """Return the pointers of the primary key of a definition, if it has one, and whether tables tell copies."""
+    """Return the pointers of the primary key of a definition, if it has one, and whether tables have no copies."""
     listing: Mapping[str, Any] = stream_definition(stream, catalog=list(catalog))["endpoint"]["list"]
     key = listing.get("primary_key")
     key = list(key) if isinstance(key, list) else None
@@ -229,18 +229,18 @@ class Trial:
         return self._killed() if promise == KILLED else self._fault(FAULTS[promise])
 
     def played(self) -> tuple[Outcome, list[str]]:
-        """Return what comes of a pull in which nothing goes wrong, and why requests had no answer."""
-        with self._place(ReplayServer(self.subject.answers())) as (server, job):
+        """Return what comes of a pull in which nothing goes wrong, and why requests had no response."""
+        with self._place(ReplayServer(self.subject.responses())) as (server, job):
             return self._engine.pull(job), server.missing
 
     @cached_property
     def _plain(self) -> _Plain:
         """A pull in which nothing goes wrong."""
-        with self._place(ReplayServer(self.subject.answers())) as (server, job):
+        with self._place(ReplayServer(self.subject.responses())) as (server, job):
             outcome = self._engine.pull(job)
             differences = self.subject.differences(outcome, server)
         # Once more, with objects of the size that faults are tried with, for their writes.
-        with self._place(ReplayServer(self.subject.answers()), len(outcome.records)) as (_, job):
+        with self._place(ReplayServer(self.subject.responses()), len(outcome.records)) as (_, job):
             writes = self._engine.pull(job).writes
         return _Plain(outcome, tuple(differences), tuple(server.asked), writes)
 
@@ -262,8 +262,8 @@ class Trial:
         # Some requests cannot meet some faults: chosen are those that can.
         chosen = self._possible(fault)
         if not chosen:
-            return Kept(fault.name, skipped=_NOT_POSSIBLE.get(fault.name, "no response has a body to cut"))
-        server = ReplayServer(self.subject.answers(), fault, chosen)
+            return Kept(fault.name, skipped=_NOT_POSSIBLE.get(fault.name, "no response can have it"))
+        server = ReplayServer(self.subject.responses(), fault, chosen)
         with self._place(server, len(self._expected)) as (_, job):
             outcome = self._engine.pull(job)
             met = len(server.faults)
@@ -279,7 +279,7 @@ class Trial:
 
     def _possible(self, fault: Fault) -> frozenset[int]:
         """Return which requests can meet a fault, by trying it on each alone as they are asked."""
-        server = _Looking(self.subject.answers(), fault)
+        server = _Looking(self.subject.responses(), fault)
         with self._place(server) as (_, job):
             self._engine.pull(job)
         able = sorted(server.able)
@@ -289,7 +289,7 @@ class Trial:
         if not met:
             return ["no request met the fault: nothing is known"]
         if outcome.status == self._plain.outcome.status:
-            broken = self._same(outcome, copies=fault.name == "repeated" and self.subject.tells_copies)
+            broken = self._same(outcome, copies=fault.name == "repeated" and self.subject.has_no_copies)
             if outcome.waited < fault.waits * met:
                 broken.append(
                     f"expected waits of {fault.waits * met} s, as Retry-After said; {outcome.waited:.0f} s were waited:"
@@ -311,23 +311,26 @@ class Trial:
         if not writes:
             return Kept(KILLED, ("no write was seen: nothing is known",))
         # Right before a write all is as it is after the one before.
-        numbers = [1, *(number for number, write in enumerate(writes, 1) if write.startswith("after"))]
-        if len(numbers) > _MOST_KILLS:
-            numbers = sorted(Random(self._seed).sample(numbers, _MOST_KILLS))  # noqa: S311 - a choice, which the seed repeats
+        chosen = [writes[0], *(write for write in writes if write.startswith("after"))]
+        if len(chosen) > _MOST_KILLS:
+            chosen = Random(self._seed).sample(chosen, _MOST_KILLS)  # noqa: S311 - a choice, which the seed repeats
         broken: list[str] = []
-        last = self._plain.outcome
-        for number in numbers:
-            where = f"killed {writes[number - 1]} (write {number} of {len(writes)}), "
-            with self._place(ReplayServer(self.subject.answers()), len(self._expected)) as (_, job):
-                killed = self._engine.pull(replace(job, kill_at=number))
-                if killed.status != "killed":
-                    broken.append(f"{where}expected the end of the process; it ended with {with_why(killed)}")
-                    continue
+        unreached = {_kind_of(write) for write in chosen}
+        last, kills = self._plain.outcome, 0
+        for write in chosen:
+            where = f"killed {write.replace('#', ' ')}, "
+            with self._place(ReplayServer(self.subject.responses()), len(self._expected)) as (_, job):
+                first = self._engine.pull(replace(job, kill_at=write))
+                if first.status == "killed":
+                    unreached.discard(_kind_of(write))
+                    kills += 1
                 last = self._engine.pull(replace(job, at=_later(job.at)))
                 broken += self._same(last, where)
             if len(broken) >= _SHOWN:
-                break
-        return self._kept(KILLED, broken, last, f"{counted(len(numbers), 'kill')}")
+                return self._kept(KILLED, broken, last, counted(kills, "kill"))
+        # How many objects and checkpoints there are depends on what is done meanwhile; what kinds there are does not.
+        broken += [f"no process was killed {kind}: nothing is known" for kind in sorted(unreached)]
+        return self._kept(KILLED, broken, last, counted(kills, "kill"))
 
     def _same(self, outcome: Outcome, where: str = "", *, copies: bool = False) -> list[str]:
         """Return what differs from the pull in which nothing went wrong.
@@ -407,15 +410,19 @@ _NOT_POSSIBLE: Final = {
 
 
 class _Looking(ReplayServer):
-    """Answers as it should, and notes which requests could meet a fault."""
+    """Responses as it should, and notes which requests could meet a fault."""
 
-    def __init__(self, answers: Answers, fault: Fault) -> None:
-        super().__init__(answers, fault, frozenset(range(1_000_000)))
+    def __init__(self, responses: Responses, fault: Fault) -> None:
+        super().__init__(responses, fault, frozenset(range(1_000_000)))
         self.able: set[int] = set()
 
-    def _spoilt(self, sent: Any) -> None:  # noqa: ANN401 - as inherited
-        if super()._spoilt(sent) is not None:
-            self.able.add(list(self.asked).index(key_of(sent)))
+    def _spoilt(self, request: Any) -> None:  # noqa: ANN401 - as inherited
+        if super()._spoilt(request) is not None:
+            self.able.add(list(self.asked).index(key_of(request)))
+
+
+def _kind_of(write: str) -> str:
+    return write.partition("#")[0]
 
 
 def _later(at: str) -> str:

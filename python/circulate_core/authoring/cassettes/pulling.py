@@ -31,11 +31,11 @@ class Job:
         stream: The stream.
         catalog: Folders of definitions.
         settings: Settings of the source.
-        server: Address of the server that has the answers.
+        server: Address of the server that has the responses.
         to: Folder to pull into.
         at: The time that it is, as RFC 3339.
         batch_records: Record limit of an object.
-        kill_at: The write at which the process is killed, from 1 on; None for none.
+        kill_at: The write at which the process is killed, such as `after checkpoint#2`; None for none.
         idempotency_key: Of the pulls with the same, one is done.
     """
 
@@ -46,7 +46,7 @@ class Job:
     to: Path
     at: str
     batch_records: int = 1000
-    kill_at: int | None = None
+    kill_at: str | None = None
     idempotency_key: str = "first"
 
 
@@ -59,7 +59,7 @@ class Outcome:
         why: What it said beside that: the error, gaps, warnings.
         records: Records of the run, in order, as they are in the lake.
         waited: Seconds that it would have waited.
-        writes: Writes of the commit protocol, before and after each.
+        writes: Writes of the commit protocol, before and after each, such as `after checkpoint#2`.
     """
 
     status: str

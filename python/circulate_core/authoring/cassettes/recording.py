@@ -7,23 +7,24 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from circulate_core import _core
-from circulate_core.authoring.cassettes.cassette import Answer, Cassette, CassetteError, Ending, Sent, digest_of
+from circulate_core.authoring.cassettes.cassette import Cassette, CassetteError, Ending, Request, Response, digest_of
 from circulate_core.authoring.cassettes.promises import OfCassette, Trial
 from circulate_core.authoring.cassettes.pulling import Workers
 from circulate_core.authoring.cassettes.scrubbing import Raw, Rules, Scrubber, leaks
 from circulate_core.authoring.cassettes.tape import key_of
 from circulate_core.authoring.files import write_new
 from circulate_core.console import counted
+from circulate_core.exceptions import StoppedError
 from circulate_core.lakes import lake_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from os import PathLike
 
-    from circulate_core.results import Report
+    from circulate_core.lakes import Lake
 
 _OPERATION = "record"
 
@@ -35,12 +36,10 @@ class Recorded:
     Attributes:
         cassette: The recording.
         places: In how many places something was replaced.
-        report: The report of the pull.
     """
 
     cassette: Cassette
     places: int
-    report: Report
 
 
 def record(  # noqa: PLR0913 - each is a different thing, given once
@@ -54,7 +53,7 @@ def record(  # noqa: PLR0913 - each is a different thing, given once
     since: str | None = None,
     until: str | None = None,
 ) -> Recorded:
-    """Pull a stream, and record what was asked and answered.
+    """Pull a stream, and record requests and responses.
 
     Args:
         stream: The stream.
@@ -75,7 +74,10 @@ def record(  # noqa: PLR0913 - each is a different thing, given once
     options = {"mode": "incremental", "since": since, "until": until}
     with TemporaryDirectory() as folder:
         lake = lake_of(Path(folder, "lake"), None, None)
-        report = _core.pull(stream, lake, account.recorded(tape, at), options, None, None)
+        status, records = _pulled(stream, lake, account.recorded(tape, at), options)
+    if tape.keys:
+        message = f"`{stream}` signs in with a private key ({', '.join(tape.keys)}), and no stand-in can sign"
+        raise CassetteError(message, operation=_OPERATION, hint="test its list by a stub: `StubApi(auth=None)`")
     scrubber = Scrubber(Rules(tape.secrets, frozenset(keep), frozenset(scrub)), tape.exchanges())
     exchanges = tuple(map(scrubber.scrubbed, tape.exchanges()))
     settings = {name: scrubber.text(value) for name, value in tape.values.items()}
@@ -85,12 +87,12 @@ def record(  # noqa: PLR0913 - each is a different thing, given once
         settings=settings,
         secrets=tuple(sorted(tape.secrets)),
         exchanges=exchanges,
-        ending=Ending(report.status, ()),
+        ending=Ending(status, ()),
         replaced=scrubber.replaced,
     )
     _check_secrets(cassette, tape.secrets)
-    cassette = _played_once(cassette, catalog, report)
-    return Recorded(cassette, scrubber.places, report)
+    cassette = _played_once(cassette, catalog, records)
+    return Recorded(cassette, scrubber.places)
 
 
 def save(cassette: Cassette, path: Path, *, replaced: bool = False) -> None:
@@ -120,30 +122,35 @@ class _Tape:
         self._lock = threading.Lock()
         self.secrets: dict[str, str] = {}
         self.values: dict[str, str] = {}
+        self.keys: list[str] = []
+        """Settings that are private keys."""
 
     def begin(self, secrets: dict[str, str], values: dict[str, str]) -> None:
         """Take in the settings."""
         self.secrets, self.values = secrets, values
+        self.keys = [name for name, value in secrets.items() if _is_private_key(value)]
 
-    def admits(self, number: int, sent: tuple[str, str, list[tuple[str, str]], bytes]) -> bool:
+    def admits(self, number: int, request: tuple[str, str, list[tuple[str, str]], bytes]) -> bool:
         """Return whether a request may be sent."""
+        if self.keys:
+            return False
         if self._most is None or number < self._most:
             return True
         with self._lock:
-            self._raw[number] = Raw(_sent(sent), None)
+            self._raw[number] = Raw(_request_of(request), None)
         return False
 
     def take(
         self,
         number: int,
-        sent: tuple[str, str, list[tuple[str, str]], bytes],
-        answer: tuple[int, list[tuple[str, str]], bytes],
+        request: tuple[str, str, list[tuple[str, str]], bytes],
+        response: tuple[int, list[tuple[str, str]], bytes],
         is_whole: bool,  # noqa: FBT001 - as the engine calls it
     ) -> None:
         """Take in an exchange."""
-        status, headers, body = answer
+        status, headers, body = response
         with self._lock:
-            self._raw[number] = Raw(_sent(sent), Answer(status, tuple(headers), (), body))
+            self._raw[number] = Raw(_request_of(request), Response(status, tuple(headers), (), body))
             if not is_whole:
                 self._in_part.add(number)
 
@@ -154,21 +161,38 @@ class _Tape:
         more had broken off.
         """
         with self._lock:
-            last = {key_of(raw.sent): number for number, raw in sorted(self._raw.items())}
+            last = {key_of(raw.request): number for number, raw in sorted(self._raw.items())}
             return [
                 raw
                 for number, raw in sorted(self._raw.items())
-                if number not in self._in_part or _is_error(raw) or last[key_of(raw.sent)] == number
+                if number not in self._in_part or _is_error(raw) or last[key_of(raw.request)] == number
             ]
 
 
+def _is_private_key(value: str) -> bool:
+    """Return whether a secret is a private key: PEM text, a JWK, that of a service account, or the path of one."""
+    return "PRIVATE KEY-----" in value or value.lstrip().startswith("{") or Path(value).is_absolute()
+
+
 def _is_error(raw: Raw) -> bool:
-    return raw.answer is not None and raw.answer.status >= 300  # noqa: PLR2004 - what is no success
+    return raw.response is not None and raw.response.status >= 300  # noqa: PLR2004 - what is no success
 
 
-def _sent(sent: tuple[str, str, list[tuple[str, str]], bytes]) -> Sent:
-    method, url, headers, body = sent
-    return Sent(method, url, tuple(headers), body)
+def _pulled(stream: str, lake: Lake, account: _core.Account, options: dict[str, Any]) -> tuple[str, int]:
+    """Pull, and return how it ended, and with how many records."""
+    try:
+        report = _core.pull(stream, lake, account, options, None, None)
+    except StoppedError as error:
+        # After as many requests as were to be recorded.
+        if error.report is None:
+            raise
+        return "partial", error.report.records
+    return report.status, report.records
+
+
+def _request_of(request: tuple[str, str, list[tuple[str, str]], bytes]) -> Request:
+    method, url, headers, body = request
+    return Request(method, url, tuple(headers), body)
 
 
 def _check_secrets(cassette: Cassette, secrets: dict[str, str]) -> None:
@@ -189,7 +213,7 @@ def _check_secrets(cassette: Cassette, secrets: dict[str, str]) -> None:
         raise CassetteError(message, operation=_OPERATION, hint=hint)
 
 
-def _played_once(cassette: Cassette, catalog: Sequence[str | PathLike[str]], report: Report) -> Cassette:
+def _played_once(cassette: Cassette, catalog: Sequence[str | PathLike[str]], records: int) -> Cassette:
     """Return a cassette with the records that it has when it is replayed.
 
     Raises:
@@ -197,17 +221,15 @@ def _played_once(cassette: Cassette, catalog: Sequence[str | PathLike[str]], rep
     """
     with Workers() as engine:
         outcome, missing = Trial(OfCassette(cassette, catalog), engine).played()
-    if outcome.status != report.status or len(outcome.records) != report.records or missing:
+    status = cassette.ending.status
+    if outcome.status != status or len(outcome.records) != records or missing:
         seen = f"it is {outcome.status} with {counted(len(outcome.records), 'record')}"
         why = "; ".join(missing[:1] or outcome.why[:1])
-        message = (
-            f"what was recorded cannot be replayed: {seen}, the pull was {report.status} with {report.records}"
-            f"{f' ({why})' if why else ''}"
-        )
+        cause = f" ({why})" if why else ""
+        message = f"what was recorded cannot be replayed: {seen}, the pull was {status} with {records:,}{cause}"
         hint = "if a value was replaced that requests depend on, keep it: `--keep MEMBER`"
         raise CassetteError(message, operation=_OPERATION, hint=hint)
     if cassette.is_cut and not outcome.records:
         message = "no record counts after so few requests: the list goes on before its first page is known to be whole"
         raise CassetteError(message, operation=_OPERATION, hint="record more of them: `--requests`, or leave it out")
-    records = tuple(map(digest_of, outcome.records))
-    return replace(cassette, ending=Ending(report.status, records))
+    return replace(cassette, ending=Ending(status, tuple(map(digest_of, outcome.records))))

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit, urlunsplit
 
-from circulate_core.authoring.cassettes.cassette import Answer, CassetteError, Exchange, Sent, stand_in
+from circulate_core.authoring.cassettes.cassette import CassetteError, Exchange, Request, Response, stand_in
 from circulate_core.authoring.cassettes.json_text import Value, is_json, rewritten
 from circulate_core.authoring.cassettes.stand_ins import StandIns
 
@@ -66,9 +66,9 @@ _NEVER: Final = frozenset(
         *("user-agent", "accept-encoding", "host", "content-length", "connection"),
     )
 )
-"""Headers that are not recorded: they prove who sends, or are made anew each time."""
+"""Headers that are not recorded: they prove who sends, or are made again each time."""
 _SIGNATURES: Final = re.compile(r"x-amz-|.*-signature$|x-.*-(?:timestamp|nonce)$|date$")
-_NO_ANSWER: Final = re.compile(
+_UNRECORDED: Final = re.compile(
     r"(?:connection|keep-alive|transfer-encoding|content-encoding|content-length|strict-transport-security|server|via"
     r"|alt-svc|nel|report-to|cf-.*|x-amz-.*|x-envoy-.*|x-powered-by|x-xss-protection|x-content-type-options"
     r"|x-frame-options|content-security-policy.*|permissions-policy|referrer-policy|access-control-.*|vary|expect-ct"
@@ -82,12 +82,12 @@ class Raw:
     """An exchange as it crossed the wire.
 
     Attributes:
-        sent: The request, with its credentials.
-        answer: The response; None if the recording ended before.
+        request: The request, with its credentials.
+        response: The response; None if the recording ended before.
     """
 
-    sent: Sent
-    answer: Answer | None
+    request: Request
+    response: Response | None
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ class Scrubber:
         for name, value in rules.secrets.items():
             self._hide(value, stand_in(name), "secret")
         exchanges = list(exchanges)
-        self._hosts |= {urlsplit(each.sent.url).hostname or "" for each in exchanges}
+        self._hosts |= {urlsplit(each.request.url).hostname or "" for each in exchanges}
         for exchange in exchanges:
             self._learn_credentials(exchange)
         for exchange in exchanges:
@@ -153,17 +153,19 @@ class Scrubber:
 
     def scrubbed(self, exchange: Raw) -> Exchange:
         """Return an exchange as it is recorded."""
-        sent, answer = exchange.sent, exchange.answer
-        headers = tuple((name, self.text(value)) for name, value in sent.headers if is_recorded(name))
-        request = Sent(sent.method, self.url(sent.url), headers, self._body(sent.body, dict(sent.headers)))
-        if answer is None:
-            return Exchange(request, None)
-        cookies = tuple(
-            value.partition("=")[0].strip() for name, value in answer.headers if name == "set-cookie" and "=" in value
+        request, response = exchange.request, exchange.response
+        headers = tuple((name, self.text(value)) for name, value in request.headers if is_recorded(name))
+        scrubbed = Request(
+            request.method, self.url(request.url), headers, self._body(request.body, dict(request.headers))
         )
-        kept = tuple((name, self._header(value)) for name, value in answer.headers if not _NO_ANSWER.match(name))
-        body = self._body(answer.body, dict(answer.headers))
-        return Exchange(request, replace(answer, headers=kept, cookies=cookies, body=body))
+        if response is None:
+            return Exchange(scrubbed, None)
+        cookies = tuple(
+            value.partition("=")[0].strip() for name, value in response.headers if name == "set-cookie" and "=" in value
+        )
+        kept = tuple((name, self._header(value)) for name, value in response.headers if not _UNRECORDED.match(name))
+        body = self._body(response.body, dict(response.headers))
+        return Exchange(scrubbed, replace(response, headers=kept, cookies=cookies, body=body))
 
     def url(self, url: str) -> str:
         """Return an address, whose parameters are replaced as values are."""
@@ -259,15 +261,15 @@ class Scrubber:
 
     def _learn_credentials(self, exchange: Raw) -> None:
         """Take in what requests were signed in with, and what a sign-in got."""
-        answered = exchange.answer or Answer(0)
-        for name, value in (*exchange.sent.headers, *answered.headers):
+        responded = exchange.response or Response(0)
+        for name, value in (*exchange.request.headers, *responded.headers):
             for token in _credentials_of(name, value):
                 self._token(token)
-        for body in (exchange.sent.body, answered.body):
+        for body in (exchange.request.body, responded.body):
             for each in _values(body):
                 if _member(each.member) in _TOKENS and not each.is_number:
                     self._token(each.text)
-        for name, text in parse_qsl(exchange.sent.body.decode("latin-1")):
+        for name, text in parse_qsl(exchange.request.body.decode("latin-1")):
             if _member(name) in _TOKENS:
                 self._token(text)
 
@@ -278,7 +280,7 @@ class Scrubber:
 
     def _learn(self, exchange: Raw) -> None:
         """Take in what is personal."""
-        bodies = [exchange.sent.body, exchange.answer.body if exchange.answer else b""]
+        bodies = [exchange.request.body, exchange.response.body if exchange.response else b""]
         for body in bodies:
             text = body.decode("utf-8", "replace")
             values = list(_values(body))
@@ -286,12 +288,12 @@ class Scrubber:
                 self._learn_texts(text)
             for value in values:
                 self._learn_value(value)
-        kind = dict(exchange.answer.headers).get("content-type", "") if exchange.answer else ""
-        if exchange.answer and kind.startswith("text/csv"):
-            for member, field in _csv_fields(exchange.answer.body.decode("utf-8", "replace")):
+        kind = dict(exchange.response.headers).get("content-type", "") if exchange.response else ""
+        if exchange.response and kind.startswith("text/csv"):
+            for member, field in _csv_fields(exchange.response.body.decode("utf-8", "replace")):
                 self._learn_value(Value(member, frozenset(), field, is_number=False, path=(member,)))
-        self._learn_texts(unquote(exchange.sent.url))
-        for _, text in exchange.answer.headers if exchange.answer else ():
+        self._learn_texts(unquote(exchange.request.url))
+        for _, text in exchange.response.headers if exchange.response else ():
             self._learn_texts(unquote(text))
 
     def _learn_value(self, value: Value) -> None:

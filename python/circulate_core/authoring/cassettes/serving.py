@@ -1,4 +1,4 @@
-"""A server on loopback that has the answers of a cassette or a stub, and makes faults."""
+"""A server on loopback that has the responses of a cassette or a stub, and makes faults."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urlsplit
 
-from circulate_core.authoring.cassettes.cassette import Sent
+from circulate_core.authoring.cassettes.cassette import Request
 from circulate_core.authoring.cassettes.faults import Reply
 from circulate_core.authoring.cassettes.tape import Missing, key_of
 from circulate_core.loopback_server import Handler, Server, head
@@ -26,49 +26,49 @@ _STAND_IN: Final = "made-up-"
 _NO_BODY: Final = frozenset({204, 304})
 
 
-class Answers(Protocol):
-    """What has the answers."""
+class Responses(Protocol):
+    """What has the responses."""
 
-    def reply(self, sent: Sent, *, taken: bool = True) -> Reply:
+    def reply(self, request: Request, *, taken: bool = True) -> Reply:
         """Return the response to a request; if it is not taken, the next one like it gets the same."""
 
 
-class Recorded:
-    """The answers of a cassette."""
+class RecordedResponses:
+    """The responses of a cassette."""
 
     def __init__(self, tape: Tape) -> None:
         self.tape = tape
 
-    def reply(self, sent: Sent, *, taken: bool = True) -> Reply:
+    def reply(self, request: Request, *, taken: bool = True) -> Reply:
         """Return the recorded response."""
         try:
-            answer = self.tape.answer(sent, taken=taken)
+            response = self.tape.response(request, taken=taken)
         except Missing as missing:
             return Reply(404, body=str(missing).encode(), mark="missing")
-        if answer is None:
+        if response is None:
             return Reply(404, mark="end")
-        cookies = tuple(("set-cookie", f"{name}={_STAND_IN}cookie; Path=/") for name in answer.cookies)
-        return Reply(answer.status, answer.headers + cookies, answer.body)
+        cookies = tuple(("set-cookie", f"{name}={_STAND_IN}cookie; Path=/") for name in response.cookies)
+        return Reply(response.status, response.headers + cookies, response.body)
 
 
 class ReplayServer(Server):
-    """Serves answers; some requests meet a fault, once each.
+    """Serves responses; some requests meet a fault, once each.
 
     Args:
-        answers: What has the answers.
+        responses: What has the responses.
         fault: The fault, if there is one.
         chosen: Which requests meet it, counted in the order of their first time.
     """
 
-    def __init__(self, answers: Answers, fault: Fault | None = None, chosen: frozenset[int] = frozenset()) -> None:
-        self._answers, self._fault, self._chosen = answers, fault, chosen
+    def __init__(self, responses: Responses, fault: Fault | None = None, chosen: frozenset[int] = frozenset()) -> None:
+        self._responses, self._fault, self._chosen = responses, fault, chosen
         self._lock = threading.Lock()
         self._before: dict[str, Reply] = {}
-        self.asked: dict[Key, Sent] = {}
+        self.asked: dict[Key, Request] = {}
         """Requests, each once, in the order of their first time."""
         self.missing: list[str] = []
-        """Why requests had no answer."""
-        self.faults: list[Sent] = []
+        """Why requests had no response."""
+        self.faults: list[Request] = []
         """Requests that met the fault."""
         super().__init__(_Handler)
 
@@ -76,42 +76,42 @@ class ReplayServer(Server):
         """Make no more faults."""
         self._fault = None
 
-    def reply(self, sent: Sent) -> Reply:
+    def reply(self, request: Request) -> Reply:
         """Return what is sent in response to a request."""
         with self._lock:
-            key = key_of(sent)
+            key = key_of(request)
             is_first = key not in self.asked
-            self.asked.setdefault(key, sent)
+            self.asked.setdefault(key, request)
             number = list(self.asked).index(key)
             if self._fault is not None and is_first and number in self._chosen:
-                # What the answer would be is only looked at: the next request is to get it.
-                spoilt = self._spoilt(sent)
+                # What the response would be is only looked at: the next request is to get it.
+                spoilt = self._spoilt(request)
                 if spoilt is not None:
-                    self.faults.append(sent)
+                    self.faults.append(request)
                     return spoilt
-            return self._answered(sent)
+            return self._responded(request)
 
-    def _answered(self, sent: Sent) -> Reply:
-        reply = self._answers.reply(sent)
+    def _responded(self, request: Request) -> Reply:
+        reply = self._responses.reply(request)
         if reply.mark == "missing":
             self.missing.append(reply.body.decode())
         elif reply.status == 200:  # noqa: PLR2004 - OK
-            self._before[urlsplit(sent.url).path] = reply
+            self._before[urlsplit(request.url).path] = reply
         return reply
 
-    def _spoilt(self, sent: Sent) -> Reply | None:
+    def _spoilt(self, request: Request) -> Reply | None:
         assert self._fault is not None  # noqa: S101 - asked by `reply` alone
-        whole = self._answers.reply(sent, taken=False)
+        whole = self._responses.reply(request, taken=False)
         if whole.mark is not None:
             return None
-        before = self._before.get(urlsplit(sent.url).path)
-        known = Reply(whole.status, whole.headers, whole.body, before=before, signed=_is_signed(sent))
+        before = self._before.get(urlsplit(request.url).path)
+        known = Reply(whole.status, whole.headers, whole.body, before=before, signed=_is_signed(request))
         return self._fault.spoil(known)
 
 
-def _is_signed(sent: Sent) -> bool:
-    named = any(name in {"authorization", "cookie"} for name, _ in sent.headers)
-    return named or any(_STAND_IN in value for _, value in sent.headers) or _STAND_IN in sent.url
+def _is_signed(request: Request) -> bool:
+    named = any(name in {"authorization", "cookie"} for name, _ in request.headers)
+    return named or any(_STAND_IN in value for _, value in request.headers) or _STAND_IN in request.url
 
 
 @contextmanager
@@ -134,14 +134,14 @@ class _Handler(Handler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         headers = tuple((name.lower(), value) for name, value in self.headers.items())
         origin = self.headers.get(HEADER) or f"http://{self.headers.get('Host', self.server.address)}"
-        reply = self.server.reply(Sent(self.command, f"{origin}{self.path}", headers, body))
+        reply = self.server.reply(Request(self.command, f"{origin}{self.path}", headers, body))
         lines = list(reply.headers)
         if reply.mark is not None:
             lines.append((HEADER, reply.mark))
         if reply.status not in _NO_BODY:
             lines.append(("content-length", str(len(reply.body))))
-        sent = b"" if reply.status in _NO_BODY else reply.body[: reply.cut]
-        self.connection.sendall(head(reply.status, lines) + sent)
+        body = b"" if reply.status in _NO_BODY else reply.body[: reply.cut]
+        self.connection.sendall(head(reply.status, lines) + body)
         if reply.cut is not None:
             self._hang_up(reset=reply.reset)
 

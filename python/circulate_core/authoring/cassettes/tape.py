@@ -12,12 +12,12 @@ from circulate_core.authoring.cassettes.scrubbing import is_recorded
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from circulate_core.authoring.cassettes.cassette import Answer, Exchange, Sent
+    from circulate_core.authoring.cassettes.cassette import Exchange, Request, Response
 
 Key = tuple[str, str, str, tuple[tuple[str, str], ...], tuple[tuple[str, str], ...], str]
-"""What a request is told from others by: method, origin, path, query, headers and body."""
+"""What makes a request another one: method, origin, path, query, headers and body."""
 _ANEW: Final = frozenset({"client_assertion", "assertion"})
-"""Fields of a body that are signed anew each time."""
+"""Fields of a body that are signed again each time."""
 _OF_CLIENTS: Final = frozenset({"accept", "content-type", "circulate-replay", "x-forwarded-for"})
 
 
@@ -32,65 +32,65 @@ class Tape:
     """
 
     def __init__(self, exchanges: Iterable[Exchange]) -> None:
-        self._answers: dict[Key, list[Answer | None]] = {}
-        self._sent: dict[Key, Sent] = {}
+        self._responses: dict[Key, list[Response | None]] = {}
+        self._sent: dict[Key, Request] = {}
         for exchange in exchanges:
-            key = key_of(exchange.sent)
-            self._sent.setdefault(key, exchange.sent)
-            self._answers.setdefault(key, []).append(exchange.answer)
+            key = key_of(exchange.request)
+            self._sent.setdefault(key, exchange.request)
+            self._responses.setdefault(key, []).append(exchange.response)
         self._at: dict[Key, int] = {}
         self._lock = threading.Lock()
 
-    def answer(self, sent: Sent, *, taken: bool = True) -> Answer | None:
+    def response(self, request: Request, *, taken: bool = True) -> Response | None:
         """Return the response to a request; None if the recording ends before it.
 
         Args:
-            sent: The request.
+            request: The request.
             taken: Whether the next one like it gets the next response.
 
         Raises:
             Missing: There is no such request.
         """
-        key = key_of(sent)
+        key = key_of(request)
         with self._lock:
-            answers = self._answers.get(key)
-            if answers is None:
-                raise Missing(self._explained(sent, key))
+            responses = self._responses.get(key)
+            if responses is None:
+                raise Missing(self._explained(request, key))
             at = self._at.get(key, 0)
             if taken:
-                self._at[key] = min(at + 1, len(answers) - 1)
-            return answers[at]
+                self._at[key] = min(at + 1, len(responses) - 1)
+            return responses[at]
 
     def never_asked(self, asked: Iterable[Key]) -> list[str]:
         """Return the recorded requests that are not among those asked, as people read them."""
-        left = {key: None for key, answers in self._answers.items() if answers != [None]}
+        left = {key: None for key, responses in self._responses.items() if responses != [None]}
         for key in asked:
             left.pop(key, None)
         return [shown(self._sent[key]) for key in left]
 
-    def _explained(self, sent: Sent, key: Key) -> str:
-        nearest = min(self._answers, key=lambda each: _distance(key, each), default=None)
+    def _explained(self, request: Request, key: Key) -> str:
+        nearest = min(self._responses, key=lambda each: _distance(key, each), default=None)
         if nearest is None:
-            return f"the recording has no request at all, and {shown(sent)} was sent"
+            return f"the recording has no request at all, and {shown(request)} was sent"
         lines = "; ".join(_differences(key, nearest))
-        return f"not recorded: {shown(sent)}. The nearest is {shown(self._sent[nearest])}: {lines}"
+        return f"not recorded: {shown(request)}. The nearest is {shown(self._sent[nearest])}: {lines}"
 
 
-def key_of(sent: Sent) -> Key:
-    """Return what a request is told from others by."""
-    parts = urlsplit(sent.url)
+def key_of(request: Request) -> Key:
+    """Return what makes a request another one."""
+    parts = urlsplit(request.url)
     query = tuple(sorted(parse_qsl(parts.query, keep_blank_values=True)))
     headers = tuple(
-        sorted((name, value) for name, value in sent.headers if is_recorded(name) and name not in _OF_CLIENTS)
+        sorted((name, value) for name, value in request.headers if is_recorded(name) and name not in _OF_CLIENTS)
     )
     origin = f"{parts.scheme}://{parts.netloc}"
-    return sent.method, origin, unquote(parts.path), query, headers, _canonical(sent.body)
+    return request.method, origin, unquote(parts.path), query, headers, _canonical(request.body)
 
 
-def shown(sent: Sent) -> str:
+def shown(request: Request) -> str:
     """Return a request as people read it."""
-    parts = urlsplit(sent.url)
-    return f"{sent.method} {parts.path}{'?' if parts.query else ''}{parts.query}"
+    parts = urlsplit(request.url)
+    return f"{request.method} {parts.path}{'?' if parts.query else ''}{parts.query}"
 
 
 def _canonical(body: bytes) -> str:

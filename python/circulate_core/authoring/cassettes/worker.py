@@ -15,7 +15,7 @@ from typing import Any
 
 from circulate_core import _core
 from circulate_core.catalogs import catalog_of
-from circulate_core.exceptions import CirculateError, IncompleteWarning
+from circulate_core.exceptions import CirculateError, IncompleteWarning, StoppedError
 from circulate_core.lakes import lake_of
 
 LEASE = "60s"
@@ -42,9 +42,11 @@ def _pulled(job: dict[str, Any]) -> dict[str, Any]:
     writes: list[str] = []
 
     def wrote(meaning: str) -> None:
-        writes.append(meaning)
-        if len(writes) == job["kill_at"]:
-            os.kill(os.getpid(), signal.SIGKILL)
+        # How often a lease is renewed depends on how long all takes.
+        if not meaning.endswith(" renewal"):
+            writes.append(f"{meaning}#{1 + sum(each.startswith(f'{meaning}#') for each in writes)}")
+            if writes[-1] == job["kill_at"]:
+                os.kill(os.getpid(), signal.SIGKILL)
 
     known = _core.Account(
         catalog_of(job["catalog"]), _core.Settings(job["settings"]), None, "replay", {"headroom": 0}
@@ -56,6 +58,10 @@ def _pulled(job: dict[str, Any]) -> dict[str, Any]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", IncompleteWarning)
             report = _core.pull(job["stream"], lake_of(job["to"], None, None), known, options, None, None)
+    except StoppedError as error:
+        # Where a recording ends before its list does.
+        done |= {"status": "partial", "why": [str(error)]}
+        report = error.report
     except CirculateError as error:
         done |= {"status": "failed", "why": [str(error), *([f"hint: {error.hint}"] if error.hint else [])]}
         report = error.report

@@ -22,6 +22,8 @@ pub(super) struct Learning {
     parents: Vec<(String, SharedProof)>,
     known: Paginators,
     version: Expect,
+    /// Whether what one list shows counts for the others.
+    is_shared: bool,
 }
 
 impl Learning {
@@ -37,17 +39,19 @@ impl Learning {
         };
         let own = shared(definition.endpoint.endpoint.to_string());
         let parents = definition.parents.iter().map(|parent| shared(parent.endpoint.to_string())).collect();
-        Ok(Self { stream, spec_hash, own, parents, known, version })
+        let is_shared = !pull.options.each_list_proved;
+        Ok(Self { stream, spec_hash, own, parents, known, version, is_shared })
     }
 
     /// Of the stream's own lists.
     pub(super) fn own(&self) -> SharedProof {
-        Arc::clone(&self.own.1)
+        if self.is_shared { Arc::clone(&self.own.1) } else { SharedProof::default() }
     }
 
     /// Of the list of parents of this number.
     pub(super) fn parents(&self, number: usize) -> SharedProof {
-        self.parents.get(number).map_or_else(SharedProof::default, |(_, proof)| Arc::clone(proof))
+        let shared = self.parents.get(number).filter(|_| self.is_shared);
+        shared.map_or_else(SharedProof::default, |(_, proof)| Arc::clone(proof))
     }
 
     /// Writes down what is new. If that fails the next run has to learn it again, and nothing else is lost.

@@ -96,6 +96,9 @@ pub struct PullOptions {
     pub lease: Duration,
     /// When this worker will be stopped for certain, whatever it does.
     pub worker_ends: Option<Instant>,
+    /// Look for what shows the end of each list by itself, where else what one list of a stream shows counts for all: then
+    /// requests do not depend on which list comes first. Default false.
+    pub each_list_proved: bool,
 }
 
 impl Default for PullOptions {
@@ -121,6 +124,7 @@ impl Default for PullOptions {
             checkpoint_interval: Duration::from_secs(30),
             lease: Duration::from_mins(1),
             worker_ends: None,
+            each_list_proved: false,
         }
     }
 }

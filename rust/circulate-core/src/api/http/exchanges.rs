@@ -41,7 +41,7 @@ impl fmt::Debug for Exchange {
 
 /// Takes exchanges in.
 pub trait Recorder: Send + Sync + fmt::Debug {
-    /// Whether a request may be sent; else it ends the run in good order.
+    /// Whether a request may be sent; else its list stops here.
     fn admits(&self, number: u64, request: &Request) -> bool;
 
     /// Takes an exchange in, whose response was read or given up.
@@ -66,16 +66,12 @@ impl RecordingTransport {
     async fn send(&self, request: Request) -> Result<Response> {
         let number = self.requests.fetch_add(1, Ordering::Relaxed);
         if !self.recorder.admits(number, &request) {
-            return Err(Error::new(
-                ErrorKind::Stopped,
-                "record",
-                "as many requests are recorded as were to be",
-            ));
+            return Err(Error::new(ErrorKind::Stopped, "record", "the recording ends here"));
         }
         let Response { status, headers, body } = self.inner.send(request.clone()).await?;
         let exchange =
             Exchange { number, request, status, headers: headers.clone(), body: Vec::new(), is_whole: false };
-        let reading = Reading { body, exchange: Some(exchange), recorder: Arc::clone(&self.recorder) };
+        let reading = RecordedBody { body, exchange: Some(exchange), recorder: Arc::clone(&self.recorder) };
         let body = try_unfold(reading, |mut reading| async move {
             Ok(reading.next().await?.map(|piece| (piece, reading)))
         });
@@ -90,13 +86,13 @@ impl Transport for RecordingTransport {
 }
 
 /// A body that is being read. Whoever drops it has read as much as was wanted.
-struct Reading {
+struct RecordedBody {
     body: BoxStream<'static, Result<Bytes>>,
     exchange: Option<Exchange>,
     recorder: Arc<dyn Recorder>,
 }
 
-impl Reading {
+impl RecordedBody {
     async fn next(&mut self) -> Result<Option<Bytes>> {
         let piece = self.body.next().await.transpose()?;
         match (&mut self.exchange, &piece) {
@@ -108,7 +104,7 @@ impl Reading {
     }
 }
 
-impl Drop for Reading {
+impl Drop for RecordedBody {
     fn drop(&mut self) {
         if let Some(exchange) = self.exchange.take() {
             self.recorder.take(exchange);

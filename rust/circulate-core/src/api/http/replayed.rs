@@ -14,7 +14,6 @@ use super::trouble::{Met, connection_error};
 use super::{Request, Response, Transport};
 use crate::error::{Error, ErrorKind, Result};
 use crate::secrets::is_loopback;
-use crate::stop::{Stop, StopReason};
 
 /// The origin that a request is for, in the header of the same name; and what became of it, in that of the response.
 const HEADER: &str = "circulate-replay";
@@ -31,15 +30,14 @@ const MAX_EXPLANATION: usize = 100_000;
 pub struct ReplayedTransport {
     inner: Arc<dyn Transport>,
     server: Url,
-    stop: Stop,
 }
 
 impl ReplayedTransport {
-    /// Sends requests by `inner` to `server`, and ends a run by `stop` where its recording ends.
-    pub fn new(inner: Arc<dyn Transport>, server: &str, stop: Stop) -> Result<Self> {
+    /// Sends requests by `inner` to `server`.
+    pub fn new(inner: Arc<dyn Transport>, server: &str) -> Result<Self> {
         let at_home = |url: &Url| is_loopback(url) && url.scheme() == "http";
         match server.parse().ok().filter(at_home) {
-            Some(server) => Ok(Self { inner, server, stop }),
+            Some(server) => Ok(Self { inner, server }),
             None => {
                 let what = "recordings are served on this machine only, by http";
                 Err(Error::new(ErrorKind::Settings, "replay", what).with("address", server))
@@ -66,10 +64,7 @@ impl ReplayedTransport {
             Some("stalled") => {
                 Ok(Response { body: response.body.chain(stream::iter([stalled()])).boxed(), ..response })
             }
-            Some(_) => {
-                self.stop.request(StopReason::Interrupted);
-                Err(Error::new(ErrorKind::Stopped, "replay", "the recording ends here"))
-            }
+            Some(_) => Err(Error::new(ErrorKind::Stopped, "replay", "the recording ends here")),
         }
     }
 }

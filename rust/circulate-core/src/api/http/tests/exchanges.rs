@@ -3,19 +3,18 @@
 use std::sync::Mutex;
 
 use super::*;
-use crate::testing::ScriptedResponse;
-use crate::testing::Server;
+use crate::testing::{ScriptedResponse, Server};
 
 /// Takes so many requests.
 #[derive(Debug, Default)]
 struct Taking {
-    most: u64,
+    limit: u64,
     taken: Mutex<Vec<Exchange>>,
 }
 
 impl Recorder for Taking {
     fn admits(&self, number: u64, _: &Request) -> bool {
-        number < self.most
+        number < self.limit
     }
 
     fn take(&self, exchange: Exchange) {
@@ -29,7 +28,7 @@ fn get(url: &str) -> Request {
 
 #[tokio::test]
 async fn an_exchange_is_handed_on_once_its_body_was_read() {
-    let recorder = Arc::new(Taking { most: 2, ..Taking::default() });
+    let recorder = Arc::new(Taking { limit: 2, ..Taking::default() });
     let api = Server::new(|url| ScriptedResponse::new(200, url.path()));
     let transport = RecordingTransport::new(api, Arc::<Taking>::clone(&recorder));
     let mut first = Transport::send(&transport, get("https://a.example/one")).await.unwrap();

@@ -2,18 +2,15 @@
 
 use super::*;
 use crate::error::Status;
-use crate::testing::ScriptedResponse;
-use crate::testing::Server;
+use crate::testing::{ScriptedResponse, Server};
 
-fn replayed(says: Option<&'static str>) -> (ReplayedTransport, Arc<Server>, Stop) {
+fn replayed(says: Option<&'static str>) -> ReplayedTransport {
     let server = Server::of_requests(move |request| {
         let origin = request.headers[HEADER].to_str().unwrap().to_owned();
         let response = ScriptedResponse::new(200, format!("{} for {origin}", request.url));
         says.map_or(response.clone(), |says| response.header(HEADER, says))
     });
-    let stop = Stop::new(None);
-    let api = Arc::<Server>::clone(&server);
-    (ReplayedTransport::new(api, "http://127.0.0.1:9", stop.clone()).unwrap(), server, stop)
+    ReplayedTransport::new(server, "http://127.0.0.1:9").unwrap()
 }
 
 async fn get(transport: &ReplayedTransport) -> Result<Response> {
@@ -22,29 +19,28 @@ async fn get(transport: &ReplayedTransport) -> Result<Response> {
 
 #[tokio::test]
 async fn a_request_of_any_origin_goes_to_the_server_of_the_replay() {
-    let (transport, _, _) = replayed(None);
+    let transport = replayed(None);
     let body = get(&transport).await.unwrap().read_body(1000).await.unwrap().unwrap();
     assert_eq!(String::from_utf8(body).unwrap(), "http://127.0.0.1:9/v1?a=b%20c for https://api.example");
 }
 
 #[tokio::test]
 async fn a_request_that_is_not_recorded_is_an_error_that_no_rule_of_the_api_explains_away() {
-    let (transport, _, _) = replayed(Some("missing"));
+    let transport = replayed(Some("missing"));
     let error = get(&transport).await.unwrap_err();
     assert!(error.kind() == ErrorKind::Data && error.status() == Status::Permanent);
     assert!(error.to_string().contains("/v1?a=b%20c"), "{error}");
 }
 
 #[tokio::test]
-async fn a_recording_that_ends_stops_the_run() {
-    let (transport, _, stop) = replayed(Some("end"));
+async fn a_recording_that_ends_is_what_stops_the_run() {
+    let transport = replayed(Some("end"));
     assert_eq!(get(&transport).await.unwrap_err().kind(), ErrorKind::Stopped);
-    assert_eq!(stop.reason(), Some(StopReason::Interrupted));
 }
 
 #[tokio::test]
 async fn a_stalled_body_is_a_timeout_that_has_passed() {
-    let (transport, _, _) = replayed(Some("stalled"));
+    let transport = replayed(Some("stalled"));
     let error = get(&transport).await.unwrap().read_body(1000).await.unwrap_err();
     assert!(
         error.status() == Status::Temporary && error.to_string().contains("stopped responding"),
@@ -56,6 +52,6 @@ async fn a_stalled_body_is_a_timeout_that_has_passed() {
 fn nothing_is_sent_to_another_machine() {
     for address in ["http://api.example/", "https://127.0.0.1/", "127.0.0.1"] {
         let transport = Server::new(|_| ScriptedResponse::new(200, ""));
-        assert!(ReplayedTransport::new(transport, address, Stop::new(None)).is_err(), "{address}");
+        assert!(ReplayedTransport::new(transport, address).is_err(), "{address}");
     }
 }
