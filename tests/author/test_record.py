@@ -28,6 +28,9 @@ from circulate_core.authoring.cassettes.cassette import Cassette, CassetteError,
 from circulate_core.authoring.cassettes.promises import PROMISES, OfCassette, Trial
 from circulate_core.authoring.cassettes.pulling import Workers
 from circulate_core.authoring.cassettes.scrubbing import Raw, Rules, Scrubber, leaks
+from circulate_practice import PracticeOrg
+from circulate_practice.oauth.clients import OAuthClient
+from circulate_practice.oauth.jose import make_key
 
 JSON = [("Content-Type", "application/json")]
 
@@ -233,3 +236,16 @@ def test_a_session_is_logged_out_after_it_was_recorded(cli: Cli, tmp_path: Path)
         done = cli.process("record", STREAM, "--to", "c.jsonl", **environment)
     assert done.code == 0, done.err
     assert [each.split()[1] for each in api.asked if "logout" in each] == ["/logout"]
+
+
+def test_a_source_that_signs_in_with_a_private_key_is_refused_before_any_request(cli: Cli, tmp_path: Path) -> None:
+    key = make_key("ES256")
+    with PracticeOrg(users=1, clients=[OAuthClient(client_id="0oa1", scopes=["okta.users.read"], keys=[key])]) as org:
+        environment = {"OKTA_ORG_URL": org.url, "OKTA_CLIENT_ID": "0oa1", "OKTA_PRIVATE_KEY": json.dumps(key)}
+        done = cli("record", "okta.users", "--to", "c.jsonl", **environment, OKTA_API_TOKEN="")
+        assert org.request_count == 0
+        assert org.token_requests == []
+    assert done.code == 1
+    assert "`okta.users` signs in with a private key (private_key), and no stand-in can sign" in done.err
+    assert "hint: test its list by a stub: `StubApi(auth=None)`" in done.err
+    assert list(tmp_path.glob("**/c.jsonl")) == []
