@@ -64,6 +64,7 @@ if TYPE_CHECKING:
         Collected,
         Completion,
         Cursor,
+        Deletes,
         Drift,
         Drifted,
         Drifts,
@@ -91,6 +92,7 @@ if TYPE_CHECKING:
         Verified,
         Wait,
         Window,
+        Withheld,
     )
     from circulate_core.tokens import token
     from circulate_core.upkeep import gc, manifest, runs, state, verify
@@ -116,6 +118,7 @@ __all__ = [
     "Cursor",
     "DataError",
     "DefinitionError",
+    "Deletes",
     "Drift",
     "Drifted",
     "Drifts",
@@ -169,6 +172,7 @@ __all__ = [
     "Verified",
     "Wait",
     "Window",
+    "Withheld",
     "__version__",
     "apply",
     "approve",

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from circulate_core.documents import Result
 from circulate_core.exceptions import DataError, MismatchError, SettingsError, StorageError
 from circulate_core.results import (
+    Deletes,
     Ends,
     Mode,
     ObjectEntry,
@@ -126,6 +127,7 @@ class Manifest(_OfFile):
             by time.
         made_by: What made the records, where they are not bytes of the API's responses: `format` (`csv`), `records`
             (`scalars`), and `hooks` with the SHA-256 of their files.
+        deletes: Records that are no longer there; None if the run does not show that.
     """
 
     _earlier_names: ClassVar[Mapping[str, str]] = {"gaps": "holes"}
@@ -150,6 +152,7 @@ class Manifest(_OfFile):
     partitions: PartitionCounts | None = None
     unchanged: int = 0
     made_by: dict[str, Any] | None = field(default=None, hash=False)
+    deletes: Deletes | None = None
 
     @property
     def stream(self) -> str:

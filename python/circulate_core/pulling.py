@@ -33,6 +33,7 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
     since: Time | None = None,
     until: Time | None = None,
     parents: str | None = None,
+    accept_deletes: bool = False,
     restart: bool = False,
     unattended: bool = False,
     continuation: str | None = None,
@@ -85,6 +86,8 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
         until: Exclusive upper bound, as `since`.
         parents: Of a child stream: key of the manifest of a run of its parent that has just been committed to the same
             place. Children are requested for its records; the list of parents is not read again.
+        accept_deletes: Delete records that are no longer there even where a brake withholds that, such as a fifth of
+            all; for this run.
         restart: Start over instead of resuming an unfinished run.
         unattended: Finish an unfinished run of another mode or period first, and abandon one whose definition has
             changed. Without it such a run is an error that asks for a decision.
@@ -139,6 +142,7 @@ def pull(  # noqa: PLR0913 - every option of a pull, each with its default
         "since": since,
         "until": until,
         "parents": parents,
+        "accept_deletes": accept_deletes,
         "restart": restart,
         "unattended": unattended,
         "continuation": continuation,

@@ -216,6 +216,32 @@ class Attempt(Totals):
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
+class Withheld(Result):
+    """Records that were not there and are not deleted.
+
+    Attributes:
+        count: How many.
+        reason: Why.
+    """
+
+    count: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
+class Deletes(Result):
+    """Records that a run shows to be no longer there.
+
+    Attributes:
+        count: How many are deleted: readers of the lake no longer see them.
+        withheld: How many are not, and why; None if all are.
+    """
+
+    count: int
+    withheld: Withheld | None = None
+
+
+@dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
 class Report(Totals):
     """Report of a pull: what it did. Totals and traffic are of the whole run, earlier attempts included.
 
@@ -254,6 +280,8 @@ class Report(Totals):
         attempt: What this attempt did of a resumed run; None if it did all of it, or in a report of an older version.
         unchanged: Records left out because they are older than what an earlier run read, where the API does not select
             by time.
+        deletes: Records that are no longer there; None if the run does not show that.
+        records_without_key: Records without a value for a member of the primary key; they are never merged nor deleted.
     """
 
     _earlier_names: ClassVar[Mapping[str, str]] = {"gaps": "holes"}
@@ -288,6 +316,8 @@ class Report(Totals):
     drift: Drifted | None = None
     attempt: Attempt | None = None
     unchanged: int = 0
+    deletes: Deletes | None = None
+    records_without_key: int = 0
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
@@ -501,6 +531,7 @@ class Ledger(Result):
         traffic: HTTP traffic.
         stopped_by: Why the last attempt ended early.
         code_version: The version of the code that last worked on it.
+        deletes: Records that it shows to be no longer there; None if it does not show that.
     """
 
     attempts: int
@@ -508,6 +539,7 @@ class Ledger(Result):
     traffic: Traffic
     stopped_by: str | None
     code_version: str
+    deletes: Deletes | None = None
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)

@@ -61,6 +61,7 @@ class StreamPullOptions(TypedDict, total=False):
     since: Time | None
     until: Time | None
     parents: str | None
+    accept_deletes: bool
     restart: bool
     unattended: bool
     continuation: str | None

@@ -86,6 +86,7 @@ def classes() -> tuple[type, ...]:
     return (
         *(circulate_core.Attempt, circulate_core.Batch, circulate_core.Checked, circulate_core.CheckedList),
         *(circulate_core.Collected, circulate_core.Completion, circulate_core.Cursor, circulate_core.Drift),
+        *(circulate_core.Deletes, circulate_core.Withheld),
         *(circulate_core.Drifted, circulate_core.Drifts, circulate_core.Ends, circulate_core.Holder),
         *(circulate_core.Lake, circulate_core.Ledger, circulate_core.Manifest, circulate_core.NamedEnd),
         *(
@@ -150,6 +151,7 @@ def reports(report: Report) -> None:
     assert_type(report.partitions, circulate_core.PartitionCounts | None)
     assert_type(report.held_by, circulate_core.Holder | None)
     assert_type(report.drift, circulate_core.Drifted | None)
+    assert_type(report.deletes, circulate_core.Deletes | None)
     assert_type(report.attempt, circulate_core.Attempt | None)
     assert_type(report.ends.counts, dict[EndKind, int])
     assert_type(report.ends.lists[0], circulate_core.NamedEnd)

@@ -10,7 +10,7 @@ from typing import Any, Literal, cast
 from circulate_core import _core
 from circulate_core.exceptions import SettingsError
 
-KEYS = ("account", "mode", "since", "until", "continuation", "commit")
+KEYS = ("account", "mode", "since", "until", "continuation", "commit", "accept_deletes")
 PROMOTION_KEYS = ("manifest", "continuation")
 CALL_KEYS = ("account", "parameters")
 CHANGE_KEYS = (*CALL_KEYS, "apply", "approved_by", "undo")
@@ -34,6 +34,7 @@ class Event:
         until: Exclusive upper bound, RFC 3339.
         continuation: The run to go on with.
         commit: Whether a complete run is committed at once, or left to be decided; None as the function is set up.
+        accept_deletes: Whether records that are no longer there are deleted even where a brake withholds that.
     """
 
     account: str | None = None
@@ -42,6 +43,7 @@ class Event:
     until: str | None = None
     continuation: str | None = None
     commit: Literal["auto", "pending"] | None = None
+    accept_deletes: bool = False
 
     @classmethod
     def read(cls, event: object) -> Event:
@@ -254,7 +256,8 @@ def _names(manifest: str, origin: str) -> list[str]:
 
 
 def _problem(given: dict[str, Any]) -> str | None:
-    if problem := _problem_of_keys(given, KEYS):
+    texts = {key: value for key, value in given.items() if key != "accept_deletes"}
+    if problem := _problem_of_keys(texts, KEYS) or _problem_of_accept(given.get("accept_deletes", False)):
         return problem
     for key, choices in CHOICES.items():
         if given.get(key, choices[0]) not in choices:
@@ -267,6 +270,12 @@ def _problem(given: dict[str, Any]) -> str | None:
         if problem := _problem_of_name(given, key, what):
             return problem
     return _problem_of_window(given)
+
+
+def _problem_of_accept(accepts: object) -> str | None:
+    if not isinstance(accepts, bool):
+        return f"`accept_deletes` of the event must be true or false, not {_kind(accepts)}"
+    return None
 
 
 def _problem_of_name(given: dict[str, Any], key: str, what: str) -> str | None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from circulate_core.aws.definitions import FunctionCatalog
     from circulate_core.aws.invocation import Context
-    from circulate_core.results import Report
+    from circulate_core.results import Report, Withheld
     from circulate_core.types import SourceDefinition
 
 PENDING_S = 24 * 3600.0
@@ -64,6 +64,7 @@ def puller(stream: str, *, catalog: FunctionCatalog = ()) -> Callable[[object, C
             ends=dict(report.ends.counts),
             contradicted=report.ends.contradicted,
             warnings=report.warnings,
+            **({"withheld_because": withheld.reason} if (withheld := _withheld(report)) else {}),
         )
         return response
 
@@ -98,6 +99,7 @@ def _pull(  # noqa: PLR0913, PLR0917 - each is a different thing, given once
         until=event.until,
         unattended=True,
         continuation=event.continuation,
+        accept_deletes=event.accept_deletes,
         idempotency_key=context.aws_request_id,
         pending=PENDING_S if (event.commit or settings.commit) == "pending" else None,
         memory=memory(context, tables=settings.objects.get("format") in {"parquet", "arrow"}),
@@ -108,6 +110,10 @@ def _pull(  # noqa: PLR0913, PLR0917 - each is a different thing, given once
         on_progress=attempt.progressed,
         **settings.objects,
     )
+
+
+def _withheld(report: Report) -> Withheld | None:
+    return report.deletes.withheld if report.deletes else None
 
 
 def result(report: Report) -> dict[str, Any]:
@@ -133,4 +139,9 @@ def result(report: Report) -> dict[str, Any]:
         response["missing"] = len(gaps)
     if report.warnings:
         response["warnings"] = len(report.warnings)
+    if deletes := report.deletes:
+        if deletes.count:
+            response["deleted"] = deletes.count
+        if deletes.withheld:
+            response["withheld"] = deletes.withheld.count
     return response

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import circulate_core
 from circulate_core.cli.options import add_bucket_owner_option, add_lake_options, lake_of_flags, positive
-from circulate_core.console import say, size, span, table, took, utc
+from circulate_core.console import counted, say, size, span, table, took, utc
 from circulate_core.exceptions import SettingsError
 
 if TYPE_CHECKING:
@@ -40,13 +40,18 @@ def run(args: argparse.Namespace) -> int:
         return 0
     rows = [_HEADING, *(_row(run) for run in runs)]
     if not any(run.ledger.traffic.seconds_waited for run in runs):
-        rows = [[cell for cell, name in zip(row, _HEADING, strict=True) if name != "WAITED"] for row in rows]
+        rows = _without("WAITED", rows)
+    if not any(_deletes(run) for run in runs):
+        rows = _without("DELETED", rows)
     print(table(rows))
     for run in runs:
         if why := run.ledger.stopped_by:
             what = {"open": "is unfinished", "abandoned": "was given up"}.get(run.status)
             if what:
                 say(f"{run.stream} {run.run_id} {what}: {why}")
+        if (deletes := run.ledger.deletes) and (withheld := deletes.withheld):
+            what = f"{counted(withheld.count, 'record')} not there" if withheld.count else "anything"
+            say(f"{run.stream} {run.run_id} did not delete {what}: {withheld.reason}")
     return 0
 
 
@@ -71,6 +76,15 @@ def _span_row(each: Coverage, covered: Span) -> list[str]:
     return [each.stream, each.account, since, utc(covered.until), covered.kind, runs]
 
 
+def _without(column: str, rows: list[list[str]]) -> list[list[str]]:
+    at = rows[0].index(column)
+    return [row[:at] + row[at + 1 :] for row in rows]
+
+
+def _deletes(run: Run) -> int:
+    return run.ledger.deletes.count if run.ledger.deletes else 0
+
+
 _HEADING = [
     "STARTED",
     "STREAM",
@@ -78,6 +92,7 @@ _HEADING = [
     "MODE",
     "STATUS",
     "RECORDS",
+    "DELETED",
     "OBJECTS",
     "STORED",
     "REQUESTS",
@@ -95,6 +110,7 @@ def _row(run: Run) -> list[str]:
         run.mode,
         run.status,
         f"{totals.records:,}",
+        f"{_deletes(run):,}",
         f"{totals.objects:,}",
         size(totals.bytes),
         f"{traffic.requests:,}",

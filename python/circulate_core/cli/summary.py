@@ -115,6 +115,8 @@ class LineSummary:
         facts = [] if report.status == "busy" else [_stored(work), span(seconds)]
         if work is not report:
             facts.append(f"the run in all: {_stored(report)}")
+        if report.deletes and report.deletes.count:
+            facts.append(f"{counted(report.deletes.count, 'record')} deleted")
         self._line(report.status, report.stream, report.status, *facts)
         if report.status != "busy":
             self._works.append(work)
@@ -210,10 +212,22 @@ def _show_what_needs_attention(report: Report) -> None:
         say(f"  {counted(report.records_without_time, 'record')} without a time in the cursor field, delivered too")
     if drift := report.drift:
         _show_drift(drift)
+    if report.records_without_key:
+        say(f"  {counted(report.records_without_key, 'record')} without a primary key: never merged nor deleted")
+    _show_withheld(report)
     for warning in report.warnings:
         say(paint(f"  warning: {warning}", "yellow"))
     if behind := report.behind:
         say(f"  stopped {span(behind)} behind the present; the next pull goes on there")
+
+
+def _show_withheld(report: Report) -> None:
+    """Say which records are missing and were not deleted, and how to delete them."""
+    if report.deletes is None or (withheld := report.deletes.withheld) is None:
+        return
+    what = f"{counted(withheld.count, 'record')} not there" if withheld.count else "nothing"
+    say(paint(f"  not deleted: {what}: {withheld.reason}", "yellow"))
+    say("  if they are gone indeed: the same command with `--full --accept-deletes`")
 
 
 def _show_gaps(gaps: Sequence[str]) -> None:
@@ -231,6 +245,8 @@ def _show_complete(report: Report) -> None:
         say(f"  {counted(report.repeats, 'record')} left out: delivered before, byte for byte")
     if report.unchanged:
         say(f"  {counted(report.unchanged, 'record')} left out: older than what was read before")
+    if report.deletes and report.deletes.count:
+        say(f"  {counted(report.deletes.count, 'record')} deleted: no longer there")
     say(f"  manifest  {report.destination}/{report.manifest}")
     if report.mode != "window" and (since := report.next_since):
         say(f"  next run  asks for what changed since {utc(since)}")

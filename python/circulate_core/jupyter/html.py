@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from circulate_core.manifests import Manifest
     from circulate_core.progress import Ending
     from circulate_core.reading import Batch, Source, Stream
-    from circulate_core.results import Drift, Ends, LakeStream, PartitionCounts, Report, Run, Snapshot, Status
+    from circulate_core.results import Drift, Ends, LakeStream, PartitionCounts, Report, Run, Snapshot, Status, Withheld
     from circulate_core.tables import Column
     from circulate_core.types import Definition, SourceDefinition
 
@@ -310,6 +310,9 @@ def report(of: Report) -> str:
             "unchanged",
             f"{counted(of.unchanged, 'record')} older than what was read before" if of.unchanged else None,
         ),
+        ("deleted", counted(of.deletes.count, "record") if of.deletes and of.deletes.count else None),
+        ("not deleted", _withheld(of.deletes.withheld if of.deletes else None)),
+        ("without a key", counted(of.records_without_key, "record") if of.records_without_key else None),
         ("without a time", counted(of.records_without_time, "record") if of.records_without_time else None),
         ("unavailable", of.unavailable),
         ("missing", _lines(of.gaps)),
@@ -326,6 +329,10 @@ def report(of: Report) -> str:
         ("next run", None if was_read else _next_run(of)),
     ]
     return _card(title, _facts(facts))
+
+
+def _withheld(withheld: Withheld | None) -> str | None:
+    return f"{counted(withheld.count, 'record')}: {withheld.reason}" if withheld else None
 
 
 def _verdict(status: Status, stream_name: str, account: str) -> Html:

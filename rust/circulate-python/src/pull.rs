@@ -41,6 +41,8 @@ options! {
         /// Of a child stream: key of the manifest of a run of its parent that has just been committed to the same place.
         /// Children are requested for its records; the list of parents is not read again.
         parents: Option<String>,
+        /// Delete records that are no longer there even where a brake withholds that, such as a fifth of all; for this run.
+        accept_deletes: bool,
     }
 }
 
@@ -236,6 +238,7 @@ async fn prepare(
         mode,
         window,
         restart: runs.restart,
+        accept_deletes: selection.accept_deletes,
         unattended: runs.unattended,
         continuation: runs.continuation,
         idempotency_key: runs.idempotency_key,

@@ -8,10 +8,22 @@ use bytes::Bytes;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::keys::StreamKeys;
 use crate::lake::manifest::{EntryFile, read_existing, sha256_hex};
-use crate::lake::sink::{Object, Sink, create_same};
+use crate::lake::sink::{Object, Sink, StoredObject, create_same};
 
 /// The most bytes of a file.
 pub const MAX_FILE: usize = 4_000_000;
+const CONTENT_TYPE: &str = "application/octet-stream";
+
+/// A file, whose entries have so many bytes, as an object that can be copied.
+pub fn known_file(file: &EntryFile, size: usize) -> StoredObject {
+    StoredObject {
+        key: file.key.clone(),
+        bytes: file.entries * size as u64,
+        sha256: file.sha256.clone(),
+        content_type: CONTENT_TYPE,
+        content_encoding: None,
+    }
+}
 
 /// Writes entries, which come in order, into files.
 #[derive(Debug)]
@@ -66,7 +78,7 @@ pub async fn write_entries<const N: usize>(
         first: crate::hex(&entries[..N]),
         last: crate::hex(&entries[entries.len() - N..]),
     };
-    let content_type = "application/octet-stream";
+    let content_type = CONTENT_TYPE;
     create_same(sink, Object { key, bytes: entries.into(), content_type, content_encoding: None }).await?;
     Ok(file)
 }

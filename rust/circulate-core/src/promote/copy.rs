@@ -7,11 +7,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::stream::{self, StreamExt};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use tokio::task::{JoinError, JoinHandle, JoinSet};
 
 use super::{COPIED_AT_ONCE, CopyTally, PARTS_AT_ONCE, Promotion, Run};
 use crate::error::{Error, ErrorKind, Result};
+use crate::lake::entry_files::known_file;
 use crate::lake::manifest::{self, ObjectEntry, Part, PartRef, Totals, read_part_file, sha256_hex};
 use crate::lake::sink::{Created, Object, Sink, another, create_same};
 use crate::lake::write::Budget;
@@ -88,6 +89,27 @@ impl Promotion {
             return Err(self.other_sums());
         }
         Ok(Some((run.index.parts.clone(), totals.clone())))
+    }
+
+    /// Copies the files of keys that the index names; returns whether all of them are there. The entries of a promotion that
+    /// compacts objects are the same: they say nothing of objects.
+    pub(super) async fn copy_entries(&self, run: &Run) -> Result<bool> {
+        let files: Vec<_> = run.index.entry_files().map(|(file, size)| known_file(file, size)).collect();
+        files.iter().try_for_each(|file| run.keys.check_part(&file.key))?;
+        let largest = files.iter().map(|file| self.to.memory_to_copy(&*self.from, file.bytes)).max();
+        let at_once = self.memory / largest.unwrap_or(0).max(1);
+        let at_once = usize::try_from(at_once.clamp(1, u64::from(COPIED_AT_ONCE))).unwrap_or(1);
+        let copies = files.iter().map(|file| async move {
+            if self.stop.reason().is_some() {
+                return Ok(false);
+            }
+            self.to.copy_from(&*self.from, file).await.map(|_| true)
+        });
+        let copies: Vec<_> = copies.collect();
+        stream::iter(copies)
+            .buffered(at_once)
+            .try_fold(true, |all, copied| async move { Ok(all && copied) })
+            .await
     }
 
     /// Finds a part on a task of its own: it is not to wait while we wait for room.

@@ -62,6 +62,9 @@ impl Promotion {
             None => self.copied(&run, &tally).await?,
         };
         let Some((parts, totals)) = parts else { return Ok(self.partial(&run, &tally)) };
+        if !self.copy_entries(&run).await? {
+            return Ok(self.partial(&run, &tally));
+        }
         // It may have been given up by force.
         self.allowed(&run).await?;
         let index = self.publish(&run, parts, totals).await?;
@@ -152,6 +155,7 @@ impl Promotion {
     /// Reads what the index names, before anything is written: all parts are there and as they were written, and together
     /// they are what the index says. Nothing that they name is of another stream.
     async fn check(&self, run: &Run) -> Result<()> {
+        run.index.entry_files().try_for_each(|(file, _)| run.keys.check_part(&file.key))?;
         let parts = stream::iter(run.index.parts.iter().cloned());
         let mut parts = parts.map(|part| self.sums_of(run, part)).buffered(PARTS_AT_ONCE);
         let (mut objects, mut records, mut bytes) = (0, 0, 0);

@@ -169,13 +169,15 @@ impl Names<'_> {
             for reference in &index.parts {
                 let part: Part = read_part(self.sink, reference).await?;
                 keys.extend(part.objects.into_iter().map(|object| object.key));
+                keys.extend(part.keys.into_iter().flat_map(|keys| keys.files).map(|file| file.key));
                 keys.insert(reference.key.clone());
             }
-            let mut next = index.plan;
+            let mut next = index.plan.clone();
             while let Some(reference) = next {
                 next = read_part::<PlanPart>(self.sink, &reference).await?.previous;
                 keys.insert(reference.key);
             }
+            keys.extend(index.entry_files().map(|(file, _)| file.key.clone()));
             keys.extend(index.dedup_key);
             keys.extend(index.poll.map(|reference| reference.key));
             keys.insert(format!("_circulate/{}/{}{MARKER}", owner.stream.folder(), owner.run_id));

@@ -5,9 +5,13 @@ use sha2::{Digest, Sha256};
 
 use crate::encode::{Compression, Format};
 use crate::error::{Error, ErrorKind, Result};
+use crate::lake::entry_files::read_entries;
 use crate::lake::keys::{StreamKeys, check_key};
-use crate::lake::manifest::{self, Index, ObjectEntry, Part, Totals, read_body, read_part, read_stored};
+use crate::lake::manifest::{
+    self, Deletes, Index, ObjectEntry, Part, Totals, read_body, read_part, read_stored,
+};
 use crate::lake::marker::Marker;
+use crate::lake::record_key::{KEY_ENTRY, SCOPE_ENTRY};
 use crate::lake::sink::Sink;
 use crate::page::{Record, Watch};
 use crate::state::{RunStatus, StateStore, StreamState, place_marker};
@@ -56,6 +60,15 @@ pub async fn verify(sink: &dyn Sink, key: &str, store: Option<&dyn StateStore>) 
             Err(error) => verified.problems.push(error.to_string()),
         }
     }
+    for (file, size) in index.entry_files() {
+        let found = match (keys.check_part(&file.key), size) {
+            (Err(error), _) => Err(error),
+            (Ok(()), SCOPE_ENTRY) => read_entries::<SCOPE_ENTRY>(sink, file).await,
+            (Ok(()), _) => read_entries::<KEY_ENTRY>(sink, file).await,
+        };
+        verified.problems.extend(found.err().map(|error| error.to_string()));
+    }
+    verified.problems.extend(index.deletes.iter().flat_map(wrong_counts));
     // These are read by the next pull, and by a clean-up.
     let others = index.dedup_key.iter().chain(index.plan.iter().map(|plan| &plan.key));
     verified.problems.extend(others.filter_map(|key| check_key(key).err()).map(|error| error.to_string()));
@@ -74,6 +87,19 @@ pub async fn verify(sink: &dyn Sink, key: &str, store: Option<&dyn StateStore>) 
     let marker = marker.and_then(|marker| marker.map_or(Ok(()), |marker| marker.check(&keys, &bytes)));
     verified.problems.extend(marker.err().map(|error| error.to_string()));
     Ok(verified)
+}
+
+/// Where the index counts other deletes than its files hold.
+fn wrong_counts(deletes: &Deletes) -> Vec<String> {
+    let counted = [
+        ("deletes", deletes.count, &deletes.files),
+        ("withheld deletes", deletes.candidates.count, &deletes.candidates.files),
+    ];
+    let wrong = counted.into_iter().filter_map(|(what, count, files)| {
+        let held: u64 = files.iter().map(|file| file.entries).sum();
+        (held != count).then(|| format!("the index counts {count} {what}, its files hold {held}"))
+    });
+    wrong.collect()
 }
 
 /// What state says otherwise than the index.
