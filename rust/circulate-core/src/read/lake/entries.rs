@@ -26,13 +26,23 @@ pub(super) struct Position {
     pub(super) row: u32,
 }
 
+/// Which versions of a record are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keep {
+    /// The first one.
+    Oldest,
+    /// The last one.
+    Newest,
+    /// Each, with a digest of what it holds.
+    All,
+}
+
 /// What entries hold beside key and position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct EntryLayout {
     /// The version within the run.
     pub(super) version: bool,
-    /// The digest of the content, since all versions are wanted.
-    pub(super) content: bool,
+    pub(super) keep: Keep,
 }
 
 impl EntryLayout {
@@ -45,8 +55,13 @@ impl EntryLayout {
         12 + if self.version { VERSION_BYTES } else { 0 }
     }
 
+    /// Whether each version is wanted, with what it holds.
+    pub(super) fn keeps_all(self) -> bool {
+        self.keep == Keep::All
+    }
+
     fn content_bytes(self) -> usize {
-        if self.content { CONTENT_BYTES } else { 0 }
+        if self.keeps_all() { CONTENT_BYTES } else { 0 }
     }
 }
 
@@ -73,7 +88,7 @@ impl Entry<'_> {
         let (object, row) = self.position.map_or((self.run, 0), |at| (at.object, at.row + 1));
         to.extend_from_slice(&object.to_be_bytes());
         to.extend_from_slice(&row.to_be_bytes());
-        if layout.content {
+        if layout.keeps_all() {
             to.extend_from_slice(self.content);
         }
     }
@@ -142,15 +157,15 @@ impl Entries {
 
     fn make_room(&mut self) -> Result<()> {
         self.bytes = 0;
-        if !self.layout.content {
+        if !self.layout.keeps_all() {
             for partition in &mut self.partitions {
                 sort(self.layout, partition);
-                keep_the_last(self.layout, partition);
+                keep_one(self.layout, partition);
                 self.bytes += partition.len();
             }
         }
         // Otherwise few more would fit before the next time.
-        if self.layout.content || self.bytes > self.limit / 2 {
+        if self.layout.keeps_all() || self.bytes > self.limit / 2 {
             let spill = match &mut self.spill {
                 Some(spill) => spill,
                 none => none.insert(Spill::new()?),
@@ -206,14 +221,19 @@ fn sort(layout: EntryLayout, entries: &mut [u8]) {
     }
 }
 
-/// Of sorted entries, those that are the last of their key.
-fn keep_the_last(layout: EntryLayout, entries: &mut Vec<u8>) {
+/// Of sorted entries, the one of each key that is wanted.
+fn keep_one(layout: EntryLayout, entries: &mut Vec<u8>) {
     let width = layout.width();
     let (mut kept, mut at) = (0, 0);
     while at < entries.len() {
         let next = at + width;
-        let is_last = entries.get(next..next + KEY_BYTES) != Some(&entries[at..at + KEY_BYTES]);
-        if is_last {
+        let key = at..at + KEY_BYTES;
+        let is_wanted = match layout.keep {
+            // What was kept of it stands in front of where the next one goes.
+            Keep::Oldest => kept == 0 || entries[kept - width..kept - width + KEY_BYTES] != entries[key],
+            Keep::Newest | Keep::All => entries.get(next..next + KEY_BYTES) != Some(&entries[key]),
+        };
+        if is_wanted {
             entries.copy_within(at..next, kept);
             kept += width;
         }
@@ -282,7 +302,7 @@ mod tests {
 
     /// What is newest of each key, by the rule: of the latest run; of its rows by version, then by position; a deletion counts
     /// before all rows of its run.
-    fn naive(rows: &[Row], by_version: bool) -> BTreeMap<u8, Option<Position>> {
+    fn naive(rows: &[Row], by_version: bool, oldest: bool) -> BTreeMap<u8, Option<Position>> {
         let mut newest: BTreeMap<u8, (u32, bool, u8, u32, u32)> = BTreeMap::new();
         for (key, run, version, at) in rows {
             let version = if by_version { *version } else { 0 };
@@ -291,7 +311,7 @@ mod tests {
                 None => (*run * 10, false, 0, 0, 0),
             };
             let known = newest.entry(*key).or_insert(order);
-            *known = order.max(*known);
+            *known = if oldest { order.min(*known) } else { order.max(*known) };
         }
         let position = |(_, is_row, _, object, row): (u32, bool, u8, u32, u32)| {
             is_row.then_some(Position { object, row })
@@ -328,22 +348,22 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_newest_version_is_the_same_however_little_fits_into_memory(
-            rows in rows(), version in any::<bool>(), limit in prop_oneof![Just(0usize), Just(300), Just(1_000_000)],
+        fn the_version_that_counts_is_the_same_however_little_fits_into_memory(
+            rows in rows(), version in any::<bool>(), oldest in any::<bool>(), limit in prop_oneof![Just(0usize), Just(300), Just(1_000_000)],
         ) {
-            let layout = EntryLayout { version, content: false };
+            let layout = EntryLayout { version, keep: if oldest { Keep::Oldest } else { Keep::Newest } };
             let newest: BTreeMap<_, _> = gathered(&rows, layout, limit)
                 .into_iter()
-                .map(|(key, versions)| (key, *versions.last().unwrap()))
+                .map(|(key, versions)| (key, *if oldest { versions.first() } else { versions.last() }.unwrap()))
                 .collect();
-            prop_assert_eq!(newest, naive(&rows, version));
+            prop_assert_eq!(newest, naive(&rows, version, oldest));
         }
 
         #[test]
         fn no_version_is_dropped_where_all_are_wanted(
             rows in rows(), version in any::<bool>(), limit in prop_oneof![Just(0usize), Just(300), Just(1_000_000)],
         ) {
-            let layout = EntryLayout { version, content: true };
+            let layout = EntryLayout { version, keep: Keep::All };
             let found = gathered(&rows, layout, limit);
             prop_assert_eq!(found.values().map(Vec::len).sum::<usize>(), rows.len());
         }

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::entries::{CONTENT_BYTES, VERSION_BYTES};
 use super::places::{MemberPlace, TablePlaces, member_at, rescued_at};
+use super::rebuild::only;
 use crate::catalog::Pointer;
 use crate::lake::manifest::Identity;
 use crate::lake::record_key::{KeyBuilder, KeyValue, RecordKey};
@@ -58,6 +59,11 @@ impl KeyMembers {
             builder.value(value(number));
         }
         builder.finish()
+    }
+
+    /// The members of its key of a record, and nothing else.
+    pub(super) fn key_alone(&self, record: &[u8]) -> Vec<u8> {
+        only(record, &self.pointers[..self.parents + self.keys])
     }
 
     /// Where the same stands in tables.

@@ -18,7 +18,7 @@ mod scan;
 mod table;
 
 pub use held::{HeldRun, held_runs};
-pub use report::LakeReport;
+pub use report::{LakeReport, WithheldDeletes};
 pub use runs::UncountedRun;
 pub use table::{LakePlan, LakeReading, LakeStream, LakeTable, View, lake_streams};
 
@@ -29,3 +29,7 @@ mod model;
 #[cfg(test)]
 #[path = "tests/current.rs"]
 mod current_tests;
+
+#[cfg(test)]
+#[path = "tests/history.rs"]
+mod history_tests;

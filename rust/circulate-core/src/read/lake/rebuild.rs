@@ -5,7 +5,7 @@ use arrow_array::types::{Float64Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use jiff::Timestamp;
 
-use super::places::{JOIN, RAW, RESCUED, TablePlaces, for_each_member};
+use super::places::{JOIN, RAW, RESCUED, TablePlaces, for_each_member, member_at};
 use crate::catalog::Pointer;
 use crate::error::{Error, ErrorKind, Result};
 use crate::table::{JsonReader, Member, MemberType, Nested};
@@ -203,6 +203,17 @@ fn json_text(text: &[u8]) -> Vec<u8> {
 pub(super) fn text_at<'b>(batch: &'b RecordBatch, column: &str, row: usize) -> Option<&'b [u8]> {
     let column = batch.column_by_name(column)?.as_string_opt::<i32>()?;
     (!column.is_null(row)).then(|| column.value(row).as_bytes())
+}
+
+/// A record with those of its members alone.
+pub(super) fn only(record: &[u8], pointers: &[Pointer]) -> Vec<u8> {
+    let mut alone = Value::Object(Vec::new());
+    for pointer in pointers {
+        if let Some(value) = member_at(record, pointer.segments()) {
+            put(&mut alone, pointer.segments(), value);
+        }
+    }
+    json(&alone)
 }
 
 fn is_null_at(value: &Value, segments: &[String]) -> bool {

@@ -5,6 +5,19 @@ use serde::Serialize;
 
 use super::runs::UncountedRun;
 
+/// What a run lacked, and what is not deleted all the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WithheldDeletes {
+    /// The account.
+    pub account: String,
+    /// The run.
+    pub run_id: String,
+    /// How many records.
+    pub count: u64,
+    /// Why.
+    pub reason: String,
+}
+
 /// See the module.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct LakeReport {
@@ -24,6 +37,8 @@ pub struct LakeReport {
     pub objects_skipped: u64,
     /// Records without a value for a member of their key: they are never merged.
     pub without_key: u64,
+    /// What is in the table although a run lacked it, since nothing may be deleted by that.
+    pub withheld: Vec<WithheldDeletes>,
     /// Bytes of keys that did not fit into memory.
     pub spilled_bytes: u64,
     /// Runs with a manifest that do not count.

@@ -1,5 +1,7 @@
 //! Rows of objects as batches of a lake's table.
 
+use std::collections::HashMap;
+
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::{Fields, Schema};
 use arrow_select::filter::filter_record_batch;
@@ -7,6 +9,7 @@ use bytes::Bytes;
 
 use super::bitmap::Bitmap;
 use super::columns::{Change, Origin, OutputColumns, RowOrigin, fit, has_all};
+use super::keys::KeyMembers;
 use super::objects::LakeObject;
 use super::places::{RESCUED, TablePlaces};
 use super::rebuild::record_of_row;
@@ -88,6 +91,51 @@ impl<'c> Rows<'c> {
             |first, batch| {
                 for row in (0..batch.num_rows()).filter(|row| rows.has(first + row)) {
                     self.push(&record_of_row(&places, &batch, row)?, origin, emit)?;
+                }
+                Ok(())
+            },
+        )
+    }
+
+    /// Takes rows of an object that later runs deleted, each with the number of that run: nothing but their keys.
+    pub(super) fn take_deleted(
+        &mut self,
+        object: &LakeObject,
+        stored: &Bytes,
+        tables: Option<&RunTables>,
+        members: &KeyMembers,
+        deleted: &[(u32, u32)],
+        emit: &mut dyn FnMut(RecordBatch) -> Result<()>,
+    ) -> Result<()> {
+        let (mut rows, mut runs) = (Bitmap::default(), HashMap::new());
+        for (row, run) in deleted {
+            rows.set(*row);
+            runs.insert(*row as usize, *run);
+        }
+        let origin = |row: usize| runs.get(&row).map(|run| (*run, Change::Delete));
+        if !self.columns.needs_records() {
+            self.building.extend(deleted.iter().map(|(_, run)| (*run, Change::Delete)));
+            return self.hand_over_if_full(emit);
+        }
+        let Some(tables) = tables.filter(|_| object.format.is_columnar()) else {
+            return object.each_record(stored, &Watch::default(), |row, record| match origin(row as usize) {
+                Some(origin) => self.push(&members.key_alone(record.bytes), origin, emit),
+                None => Ok(()),
+            });
+        };
+        let schema = object.schema(stored)?;
+        let places = TablePlaces { columns: &tables.columns, options: tables.options, arrow: &schema };
+        object.each_batch(
+            stored,
+            &schema,
+            |_| true,
+            Some(&rows),
+            |first, batch| {
+                for row in 0..batch.num_rows() {
+                    if let Some(origin) = origin(first + row) {
+                        let record = record_of_row(&places, &batch, row)?;
+                        self.push(&members.key_alone(&record), origin, emit)?;
+                    }
                 }
                 Ok(())
             },

@@ -4,14 +4,14 @@ use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 
-use super::entries::{CONTENT_BYTES, Entries, Entry, EntryLayout, Position, VERSION_BYTES};
+use super::entries::{CONTENT_BYTES, Entries, Entry, EntryLayout, Keep, Position, VERSION_BYTES};
 use super::keys::{KeyMembers, digest};
 use super::objects::LakeObject;
 use super::places::TablePlaces;
 use super::rebuild::record_of_row;
 use super::rows::RunTables;
 use crate::error::Result;
-use crate::lake::record_key::{KeyBuilder, KeyValue};
+use crate::lake::record_key::{KEY_BYTES, KEY_ENTRY, KeyBuilder, KeyValue};
 
 /// Bytes of entries that are added at a time.
 const ADDED_AT_ONCE: usize = 256 * 1024;
@@ -39,9 +39,32 @@ pub(super) struct Scan {
 }
 
 impl Scan {
-    pub(super) fn new(rule: Rule, all_versions: bool) -> Self {
-        let layout = EntryLayout { version: rule.has_version(), content: all_versions };
+    /// One that finds the version of each record that counts, or all of them. What happened did so when it came first.
+    pub(super) fn new(rule: Rule, with_history: bool) -> Self {
+        let keep = match &rule {
+            Rule::ByContent => Keep::Oldest,
+            Rule::ByKey(_) if with_history => Keep::All,
+            Rule::ByKey(_) => Keep::Newest,
+        };
+        let layout = EntryLayout { version: rule.has_version(), keep };
         Self { rule, layout }
+    }
+
+    /// Adds what a run deleted: keys, in entries as files beside its manifest have them.
+    pub(super) fn deletions(&self, file: &[u8], run: u32, entries: &Mutex<Entries>) -> Result<()> {
+        let mut buffer = Vec::new();
+        for entry in file.as_chunks::<KEY_ENTRY>().0 {
+            let Some(key) = entry.last_chunk::<KEY_BYTES>() else { continue };
+            let deletion = Entry {
+                key,
+                run,
+                version: &[0; VERSION_BYTES],
+                position: None,
+                content: &[0; CONTENT_BYTES],
+            };
+            deletion.write(self.layout, &mut buffer);
+        }
+        entries.lock().unwrap_or_else(PoisonError::into_inner).add(&buffer)
     }
 
     /// Adds the records of an object, which has the number `number`; those of its run began at `run`. Returns the rows that have
@@ -77,7 +100,7 @@ impl Scan {
                     Rule::ByKey(members) => (members.places(&table), members.columns(&table)),
                     Rule::ByContent => (Vec::new(), Vec::new()),
                 };
-                let everything = self.layout.content || matches!(rule, Rule::ByContent);
+                let everything = self.layout.keeps_all() || matches!(rule, Rule::ByContent);
                 let is_wanted = |column: &str| everything || columns.iter().any(|wanted| wanted == column);
                 object.each_batch(stored, &schema, is_wanted, None, |first, batch| {
                     for row in 0..batch.num_rows() {
@@ -113,7 +136,7 @@ impl Scan {
     }
 
     fn content(&self, builder: &mut KeyBuilder, record: &[u8]) -> [u8; CONTENT_BYTES] {
-        if self.layout.content { canonical(builder, record) } else { [0; CONTENT_BYTES] }
+        if self.layout.keeps_all() { canonical(builder, record) } else { [0; CONTENT_BYTES] }
     }
 }
 

@@ -15,17 +15,19 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::bitmap::Bitmap;
 use super::columns::{Origin, OutputColumns};
-use super::entries::Entries;
+use super::entries::{Entries, Keep, Position, Version};
 use super::keys::KeyMembers;
 use super::objects::LakeObject;
 use super::places::for_each_member;
-use super::report::LakeReport;
+use super::report::{LakeReport, WithheldDeletes};
 use super::rows::{Rows, RunTables};
 use super::runs::{self, CommittedRun, FoundRuns};
 use super::scan::{Rule, Scan};
 use crate::catalog::{Columns, RecordKind};
 use crate::error::{Error, ErrorKind, Result};
-use crate::lake::manifest::{Identity, Part, read_part, read_stored};
+use crate::lake::entry_files::read_entries;
+use crate::lake::manifest::{Identity, Part, Withheld, read_part, read_stored};
+use crate::lake::record_key::KEY_ENTRY;
 use crate::lake::sink::Sink;
 use crate::lake::stream_id::StreamId;
 use crate::page::Watch;
@@ -39,6 +41,8 @@ pub enum View {
     /// The newest version of each record that is there.
     #[default]
     Current,
+    /// Each version that differs from the one before it, and what was deleted.
+    History,
 }
 
 /// A stream's table in a lake.
@@ -54,6 +58,10 @@ pub struct LakeTable {
     pub account: Option<String>,
     /// Which table.
     pub view: View,
+    /// As of this time: of runs that were committed until then.
+    pub at: Option<Timestamp>,
+    /// Of the history, what runs say that were committed after this time.
+    pub changed_after: Option<Timestamp>,
     /// The columns that are wanted, in this order; `None` for all.
     pub columns: Option<Vec<String>>,
     /// What identifies records of runs by older versions, which do not say it.
@@ -79,6 +87,8 @@ const SAMPLED_RECORDS: usize = 1_000;
 struct Counted {
     object: Arc<LakeObject>,
     rows: Bitmap,
+    /// Rows that a later run deleted, and the number of that run.
+    deleted: Vec<(u32, u32)>,
 }
 
 /// What is to be read.
@@ -90,6 +100,8 @@ pub struct LakePlan {
     origins: Vec<Origin>,
     tables: Vec<Option<Arc<RunTables>>>,
     objects: Vec<Counted>,
+    /// What the keys of records are, where some were deleted.
+    members: KeyMembers,
     report: LakeReport,
 }
 
@@ -118,10 +130,12 @@ impl LakeTable {
         report.first_committed_at = runs.all.iter().map(|run| run.committed_at).min();
         report.last_committed_at = runs.all.iter().map(|run| run.committed_at).max();
         let (all, options) = self.all_columns(&runs, &objects).await?;
-        let columns = OutputColumns::new(all, options, false, self.columns.as_deref())?;
+        let with_history = self.view == View::History;
+        let columns = OutputColumns::new(all, options, with_history, self.columns.as_deref())?;
+        let members = KeyMembers::new(&identity);
         let Runs { tables, origins, .. } = runs;
         let (sink, memory) = (self.sink, self.memory);
-        Ok(LakePlan { sink, memory, columns, origins, tables, objects, report })
+        Ok(LakePlan { sink, memory, columns, origins, tables, objects, members, report })
     }
 
     fn name(&self) -> String {
@@ -139,13 +153,22 @@ impl LakeTable {
             of_stream(stream) && self.account.as_ref().is_none_or(|account| account == stream.account())
         };
         let found = runs::find(&*self.sink, Some(&self.source), wanted, self.store.as_deref()).await?;
-        let mut by_account = BTreeMap::new();
+        let (mut by_account, mut first) = (BTreeMap::new(), None::<Timestamp>);
         for (stream, FoundRuns { committed, uncounted }) in found {
             report.uncounted.extend(uncounted);
+            first = first.into_iter().chain(committed.first().map(|run| run.committed_at)).min();
+            let is_past = |run: &CommittedRun| self.at.is_none_or(|at| run.committed_at <= at);
+            let committed: Vec<_> = committed.into_iter().filter(is_past).collect();
             if !committed.is_empty() {
                 report.accounts.push(stream.account().to_owned());
                 by_account.insert(stream.account().to_owned(), committed);
             }
+        }
+        if let (true, Some(first), Some(at)) = (by_account.is_empty(), first, self.at) {
+            let message = format!("no run of {} was committed until {at}", self.name());
+            return Err(Error::new(ErrorKind::Settings, "read lake", message)
+                .with("in", self.sink.uri())
+                .hint(format!("the first one was committed at {first}")));
         }
         if by_account.is_empty() {
             let of_account = self
@@ -188,6 +211,10 @@ impl LakeTable {
         if identity.kind == RecordKind::Event || identity.is_merged() {
             return Ok(committed);
         }
+        if self.view == View::History {
+            let what = "its records have no key: nothing says which of them are versions of one";
+            return Err(self.wrong(ErrorKind::Settings, what).hint("declare `primary_key`, and pull again"));
+        }
         let last = committed.into_iter().rev().find(CommittedRun::is_complete_and_whole);
         last.map(|run| vec![run]).ok_or_else(|| {
             let what = "its records have no key, and no full run of it was complete";
@@ -221,18 +248,31 @@ impl LakeTable {
             RecordKind::Event => Rule::ByContent,
             RecordKind::Entity if identity.is_merged() => Rule::ByKey(KeyMembers::new(identity)),
             RecordKind::Entity => {
-                let all = |object: Arc<LakeObject>| Counted { rows: all_rows(&object), object };
+                let all = |object: Arc<LakeObject>| Counted {
+                    rows: all_rows(&object),
+                    object,
+                    deleted: Vec::new(),
+                };
                 let with_rows = |counted: &Counted| counted.rows.count() > 0;
                 objects.extend(found.into_iter().flatten().map(all).filter(with_rows));
                 return Ok(());
             }
         };
-        let scan = Scan::new(rule, false);
+        let scan = Scan::new(rule, self.view == View::History);
+        let layout = scan.layout;
         let limit = usize::try_from(self.memory / 5 * 2).unwrap_or(usize::MAX);
         let entries = Mutex::new(Entries::new(scan.layout, limit));
         let mut rows: Vec<Bitmap> = vec![Bitmap::default(); found.len()];
         let context = Arc::new((scan, entries));
         let at_once = at_once(self.memory / 5 * 2, found.iter().flatten().map(|object| &**object));
+        // What earlier runs say is not wanted.
+        let first_run = self.changed_after.map_or(0, |after| {
+            let before = runs.all[first..].partition_point(|run| run.committed_at <= after);
+            starts.get(before).copied().unwrap_or(u32::MAX)
+        });
+        for (run, start) in runs.all[first..].iter().zip(&starts) {
+            self.add_deletions(identity, run, *start, &context, report).await?;
+        }
         let mut scans = Vec::new();
         for (number, object) in (0..).zip(&found) {
             let Some(object) = object else { continue };
@@ -250,7 +290,9 @@ impl LakeTable {
         let mut scans = scans.buffer_unordered(at_once);
         while let Some((number, without_key)) = scans.try_next().await? {
             report.without_key += without_key.len() as u64;
-            for row in without_key {
+            let start = starts[starts.partition_point(|start| *start < number) - 1];
+            let is_wanted = start >= first_run;
+            for row in without_key.into_iter().filter(|_| is_wanted) {
                 rows[number as usize].set(row);
             }
         }
@@ -260,23 +302,59 @@ impl LakeTable {
         };
         let entries = entries.into_inner().unwrap_or_else(PoisonError::into_inner);
         report.spilled_bytes += entries.spilled();
-        let work = move || {
-            entries.each_key(|versions| {
-                if let Some(at) = versions.last().and_then(|newest| newest.position()) {
-                    rows[at.object as usize].set(at.row);
-                }
-                Ok(())
-            })?;
-            Ok(rows)
-        };
-        let rows = blocking(work).await?;
-        for (object, rows) in found.into_iter().zip(rows) {
+        let chosen = Chosen { rows, deleted: vec![Vec::new(); found.len()], first_run };
+        let keep = layout.keep;
+        let chosen = blocking(move || chosen.choose(entries, keep)).await?;
+        let to_run = |start: u32| starts.binary_search(&start).unwrap_or_default() + first;
+        for ((object, rows), deleted) in found.into_iter().zip(chosen.rows).zip(chosen.deleted) {
             let Some(object) = object else { continue };
-            if rows.count() == 0 {
+            if rows.count() == 0 && deleted.is_empty() {
                 report.objects_skipped += 1;
             } else {
-                objects.push(Counted { object, rows });
+                let to_run = |(row, start)| Ok((row, to_number(to_run(start))?));
+                let deleted = deleted.into_iter().map(to_run).collect::<Result<_>>()?;
+                objects.push(Counted { object, rows, deleted });
             }
+        }
+        Ok(())
+    }
+
+    /// Adds what a run deleted.
+    async fn add_deletions(
+        &self,
+        identity: &Identity,
+        run: &CommittedRun,
+        start: u32,
+        context: &Arc<(Scan, Mutex<Entries>)>,
+        report: &mut LakeReport,
+    ) -> Result<()> {
+        let Some(deletes) = &run.index.deletes else { return Ok(()) };
+        let withheld = |count: u64, reason: String| WithheldDeletes {
+            account: run.index.account.clone(),
+            run_id: run.index.run_id.clone(),
+            count,
+            reason,
+        };
+        if let Some(Withheld { count, reason }) = &deletes.withheld {
+            report.withheld.push(withheld(*count, reason.clone()));
+        }
+        if deletes.files.is_empty() {
+            return Ok(());
+        }
+        let then = run.index.identity.as_ref();
+        if then.is_none_or(|then| {
+            (&then.primary_key, &then.parents) != (&identity.primary_key, &identity.parents)
+        }) {
+            let reason = "records had another key then".to_owned();
+            report.withheld.push(withheld(deletes.count, reason));
+            return Ok(());
+        }
+        let keys = run.keys();
+        for file in &deletes.files {
+            keys.check_part(&file.key)?;
+            let entries = read_entries::<KEY_ENTRY>(&*self.sink, file).await?;
+            let context = Arc::clone(context);
+            blocking(move || context.0.deletions(&entries, start, &context.1)).await?;
         }
         Ok(())
     }
@@ -327,7 +405,7 @@ impl LakeTable {
         let mut sample = Sample::default();
         for counted in of_run.iter().step_by(step) {
             self.stop_if_requested()?;
-            let Counted { object, rows } = counted;
+            let Counted { object, rows, .. } = counted;
             let stored = read_stored(&*self.sink, &object.entry).await?;
             let (object, rows) = (Arc::clone(object), rows.clone());
             sample = blocking(move || {
@@ -395,6 +473,64 @@ impl Runs {
                 committed_at: run.committed_at,
             });
             self.all.push(run);
+        }
+    }
+}
+
+/// The rows that are wanted.
+struct Chosen {
+    rows: Vec<Bitmap>,
+    /// Rows of each object that a later run deleted, with the number at which that run begins.
+    deleted: Vec<Vec<(u32, u32)>>,
+    /// What earlier runs said is not wanted.
+    first_run: u32,
+}
+
+impl Chosen {
+    fn choose(mut self, entries: Entries, keep: Keep) -> Result<Self> {
+        entries.each_key(|versions| {
+            let one = match keep {
+                Keep::Oldest => versions.first(),
+                Keep::Newest => versions.last(),
+                Keep::All => {
+                    self.changes(versions);
+                    None
+                }
+            };
+            if let Some((one, at)) = one.and_then(|one| Some((one, one.position()?)))
+                && one.run() >= self.first_run
+            {
+                self.rows[at.object as usize].set(at.row);
+            }
+            Ok(())
+        })?;
+        for deleted in &mut self.deleted {
+            deleted.sort_unstable();
+        }
+        Ok(self)
+    }
+
+    /// Of all versions of a record those that differ from the one before, and where it was deleted.
+    fn changes(&mut self, versions: &[Version<'_>]) {
+        let mut there: Option<(Position, &[u8])> = None;
+        for version in versions {
+            let is_wanted = version.run() >= self.first_run;
+            match (version.position(), there) {
+                (Some(at), _) => {
+                    let is_same = there.is_some_and(|(_, content)| content == version.content());
+                    if is_wanted && !is_same {
+                        self.rows[at.object as usize].set(at.row);
+                    }
+                    there = Some((at, version.content()));
+                }
+                (None, Some((at, _))) => {
+                    if is_wanted {
+                        self.deleted[at.object as usize].push((at.row, version.run()));
+                    }
+                    there = None;
+                }
+                (None, None) => {}
+            }
         }
     }
 }
@@ -540,7 +676,13 @@ impl LakePlan {
                 // Why nothing comes is known by whoever fetches.
                 let Some(stored) = stored.blocking_recv() else { return Ok(None) };
                 let tables = plan.tables[counted.object.run].as_deref();
-                rows.take(&counted.object, &stored, tables, &counted.rows, &mut emit)?;
+                if counted.rows.count() > 0 {
+                    rows.take(&counted.object, &stored, tables, &counted.rows, &mut emit)?;
+                }
+                if !counted.deleted.is_empty() {
+                    let deleted = &counted.deleted;
+                    rows.take_deleted(&counted.object, &stored, tables, &plan.members, deleted, &mut emit)?;
+                }
             }
             rows.hand_over(&mut emit)?;
             Ok(Some(count))

@@ -5,40 +5,31 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::model::{Look, ReadTable, TestLake, TestRun, content, read, run};
+use super::model::{
+    Look, ReadTable, TestLake, TestRun, block_on, by_id, committed_at, content, expected, key_of, lake_of,
+    rank, read, run,
+};
 use super::*;
 use crate::encode::Compression;
 use crate::error::ErrorKind;
-use crate::lake::record_key::{KeyBuilder, KeyValue};
+use crate::lake::record_key::RecordKey;
 use crate::lake::sink::Sink;
 use crate::table::Nested;
 
 const JSON: Look = Look::Json(Compression::Gzip);
 
-fn by_id() -> Value {
-    json!({"kind": "entity", "primary_key": ["/id"]})
-}
-
-fn key_of(value: &Value) -> Option<String> {
-    let mut builder = KeyBuilder::default();
-    builder.value(KeyValue::Json(value.to_string().as_bytes()));
-    builder.finish().map(|key| key.to_string())
-}
-
 /// The newest record of each account and key, and all without a key.
 fn naive(runs: &[TestRun], by_version: bool) -> Vec<(String, Value)> {
     let (mut newest, mut without_key) = (BTreeMap::new(), Vec::new());
     for run in runs.iter().filter(|run| !run.uncommitted) {
-        let mut of_run: BTreeMap<String, &Value> = BTreeMap::new();
+        for key in run.deletes.iter().filter_map(key_of) {
+            newest.remove(&(run.account.to_owned(), key));
+        }
+        let mut of_run: BTreeMap<RecordKey, &Value> = BTreeMap::new();
         for record in run.objects.iter().flatten() {
             let Some(key) = key_of(&record["id"]) else {
                 without_key.push((run.account.to_owned(), record.clone()));
                 continue;
-            };
-            let rank = |record: &Value| match &record["version"] {
-                Value::Number(number) => (1, number.as_i64().unwrap()),
-                Value::String(_) => (2, 0),
-                _ => (0, 0),
             };
             let known = of_run.entry(key).or_insert(record);
             if !by_version || rank(record) >= rank(known) {
@@ -51,28 +42,6 @@ fn naive(runs: &[TestRun], by_version: bool) -> Vec<(String, Value)> {
     }
     let with_key = newest.into_iter().map(|((account, _), record)| (account, record));
     with_key.chain(without_key).collect()
-}
-
-fn expected(records: &[(String, Value)], table: &ReadTable) -> Vec<(String, String)> {
-    let without_empty = table.options.nested == Nested::Flatten;
-    let row = |(account, record): &(String, Value)| {
-        (account.clone(), content(record.to_string().as_bytes(), without_empty))
-    };
-    let mut rows: Vec<_> = records.iter().map(row).collect();
-    rows.sort();
-    rows
-}
-
-async fn lake_of(identity: Value, runs: &[TestRun]) -> TestLake {
-    let mut lake = TestLake::new(identity);
-    for run in runs {
-        lake.write(run).await;
-    }
-    lake
-}
-
-fn block_on<T>(work: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
 }
 
 proptest! {
@@ -119,6 +88,43 @@ proptest! {
             assert_eq!(shown(&pruned), shown(&whole));
         });
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(80))]
+
+    #[test]
+    fn as_of_a_time_it_is_that_of_the_runs_until_then(runs in proptest::collection::vec(run(), 1..6), until in 0usize..6) {
+        let past = &runs[..runs.len().min(until + 1)];
+        prop_assume!(past.iter().any(|run| !run.uncommitted));
+        block_on(async {
+            let lake = lake_of(by_id(), &runs).await;
+            let at = committed_at(u32::try_from(until).unwrap());
+            let table = read(LakeTable { at: Some(at), ..lake.table() }).await.unwrap();
+            assert_eq!(table.rows(), expected(&naive(past, false), &table));
+        });
+    }
+}
+
+#[tokio::test]
+async fn before_the_first_run_there_is_no_table() {
+    let lake = lake_of(by_id(), &[TestRun::of(JSON, &[json!({"id": 1})])]).await;
+    let at = Some("2026-01-01T00:00:00Z".parse().unwrap());
+    let error = read(LakeTable { at, ..lake.table() }).await.unwrap_err();
+    assert!(error.to_string().contains("no run of test.things was committed until 2026-01-01"), "{error}");
+    assert!(error.hint_text().unwrap().contains("2026-11-22"), "{error}");
+}
+
+#[tokio::test]
+async fn deletes_of_a_tampered_file_are_an_error_and_withheld_ones_are_named() {
+    let mut second = TestRun::of(JSON, &[json!({"id": 2})]);
+    second.deletes = vec![json!(1)];
+    let lake = lake_of(by_id(), &[TestRun::of(JSON, &[json!({"id": 1})]), second]).await;
+    assert_eq!(read(lake.table()).await.unwrap().report.rows, 1);
+    let file = lake.sink.keys().into_iter().find(|key| key.ends_with("deletes-0.bin")).unwrap();
+    lake.sink.remove(&file).await.unwrap();
+    lake.create(&file, vec![0; 32]).await;
+    assert!(read(lake.table()).await.unwrap_err().to_string().contains(&file));
 }
 
 #[tokio::test]

@@ -17,10 +17,11 @@ use super::*;
 use crate::clock::later;
 use crate::encode::{Compression, Encoder, Format, JsonArray, Ndjson, Scratch};
 use crate::error::Result;
+use crate::lake::entry_files::write_entries;
 use crate::lake::keys::StreamKeys;
 use crate::lake::manifest::{self, sha256_hex};
 use crate::lake::marker::Marker;
-use crate::lake::record_key::{KeyBuilder, KeyValue};
+use crate::lake::record_key::{KEY_ENTRY, KeyBuilder, KeyValue, RecordKey};
 use crate::lake::sink::{MemorySink, Object, Sink};
 use crate::lake::stream_id::StreamId;
 use crate::stop::Stop;
@@ -60,12 +61,22 @@ pub(super) struct TestRun {
     pub(super) partial: bool,
     /// It has an index and no marker.
     pub(super) uncommitted: bool,
+    /// The ids that it deletes.
+    pub(super) deletes: Vec<Value>,
 }
 
 impl TestRun {
     pub(super) fn of(look: Look, records: &[Value]) -> Self {
         let objects = vec![records.to_vec()];
-        Self { account: "acme", look, objects, full: true, partial: false, uncommitted: false }
+        Self {
+            account: "acme",
+            look,
+            objects,
+            full: true,
+            partial: false,
+            uncommitted: false,
+            deletes: Vec::new(),
+        }
     }
 }
 
@@ -137,6 +148,7 @@ impl TestLake {
         let tables = converter.map(|converter: Converter| {
             json!({"columns": converter.schema(), "options": options(run.look), "drift": converter.drift()})
         });
+        let deletes = self.write_deletes(run, &keys).await;
         let index = json!({
             "schema": 1, "run_id": run_id, "source": "test", "account": run.account, "endpoint": "things",
             "verdict": if run.partial { "partial" } else { "complete" },
@@ -144,6 +156,7 @@ impl TestLake {
             "window": {"since": if run.full { Value::Null } else { json!("2026-01-01T00:00:00Z") }, "until": null},
             "started_at": started_at, "first_server_date": null, "parts": [reference], "totals": totals,
             "cursors": {}, "dedup_key": null, "gaps": [], "repeats": 0, "identity": self.identity, "tables": tables,
+            "deletes": deletes,
         });
         self.create(&keys.index(), serde_json::to_vec(&index).unwrap()).await;
         manifest::parse::<manifest::Index>("it", &serde_json::to_vec(&index).unwrap()).unwrap();
@@ -153,6 +166,19 @@ impl TestLake {
         keys.index()
     }
 
+    async fn write_deletes(&self, run: &TestRun, keys: &StreamKeys) -> Value {
+        let keys_of = run.deletes.iter().filter_map(key_of);
+        let mut entries: Vec<_> = keys_of.map(|key| [[0; 16], key.0].concat()).collect();
+        entries.sort();
+        entries.dedup();
+        if entries.is_empty() {
+            return Value::Null;
+        }
+        let (count, key) = (entries.len(), format!("{}deletes-0.bin", keys.parts()));
+        let file = write_entries::<KEY_ENTRY>(&*self.sink, key, entries.concat()).await.unwrap();
+        json!({"count": count, "files": [file]})
+    }
+
     pub(super) fn table(&self) -> LakeTable {
         LakeTable {
             sink: Arc::clone(&self.sink) as _,
@@ -160,6 +186,8 @@ impl TestLake {
             endpoint: "things".to_owned(),
             account: None,
             view: View::Current,
+            at: None,
+            changed_after: None,
             columns: None,
             identity: None,
             declared: None,
@@ -168,6 +196,13 @@ impl TestLake {
             stop: Stop::new(None),
         }
     }
+}
+
+/// The key of records with this id, if it is one.
+pub(super) fn key_of(id: &Value) -> Option<RecordKey> {
+    let mut builder = KeyBuilder::default();
+    builder.value(KeyValue::Json(id.to_string().as_bytes()));
+    builder.finish()
 }
 
 fn options(look: Look) -> TableOptions {
@@ -243,7 +278,7 @@ pub(super) async fn read(table: LakeTable) -> Result<ReadTable> {
 }
 
 impl ReadTable {
-    /// Each row as its account and the digest of what it holds, sorted.
+    /// Each row as where it is from (its account; in the history its run, and what it says) and the digest of what it holds, sorted.
     pub(super) fn rows(&self) -> Vec<(String, String)> {
         let mut rows = Vec::new();
         for batch in &self.batches {
@@ -251,8 +286,12 @@ impl ReadTable {
             let places = TablePlaces { columns: &self.columns, options: self.options, arrow: &schema };
             for row in 0..batch.num_rows() {
                 let record = record_of_row(&places, batch, row).unwrap();
-                let account = String::from_utf8(text_at(batch, "_account", row).unwrap().to_vec()).unwrap();
-                rows.push((account, content(&record, self.options.nested == Nested::Flatten)));
+                let text = |column: &str| {
+                    text_at(batch, column, row).map(|text| String::from_utf8(text.to_vec()).unwrap())
+                };
+                let of_history = ["_run_id", "_change"].into_iter().filter_map(text);
+                let origin: Vec<_> = text("_account").into_iter().chain(of_history).collect();
+                rows.push((origin.join(" "), content(&record, self.options.nested == Nested::Flatten)));
             }
         }
         rows.sort();
@@ -306,15 +345,18 @@ fn settle(value: &mut Value, without_empty: bool) {
     }
 }
 
-pub(super) fn record() -> impl Strategy<Value = Value> {
-    let id = prop_oneof![
+fn id() -> impl Strategy<Value = Value> {
+    prop_oneof![
         8 => (0u8..6).prop_map(|id| json!(format!("id-{id}"))),
         2 => (0u8..3).prop_map(|id| json!(id)),
         1 => Just(json!(1.5)),
         1 => Just(json!("2026-01-01T00:00:00Z")),
         1 => Just(Value::Null),
         1 => Just(json!("é\n\"")),
-    ];
+    ]
+}
+
+pub(super) fn record() -> impl Strategy<Value = Value> {
     let scalar = prop_oneof![
         (0i64..4).prop_map(|number| json!(number)),
         Just(json!(2.5)),
@@ -330,7 +372,7 @@ pub(super) fn record() -> impl Strategy<Value = Value> {
     let members = proptest::collection::btree_map("[a-d]", scalar, 0..4);
     let version =
         prop_oneof![Just(Value::Null), (0i64..3).prop_map(|v| json!(v)), Just(json!("2026-01-01T00:00:00Z"))];
-    (id, members, version, any::<u16>()).prop_map(|(id, members, version, n)| {
+    (id(), members, version, 0u8..3).prop_map(|(id, members, version, n)| {
         let mut record = json!({"id": id, "version": version, "n": n});
         record.as_object_mut().unwrap().extend(members);
         record
@@ -339,16 +381,46 @@ pub(super) fn record() -> impl Strategy<Value = Value> {
 
 pub(super) fn run() -> impl Strategy<Value = TestRun> {
     let objects = proptest::collection::vec(proptest::collection::vec(record(), 1..5), 0..4);
-    (
-        Look::any(),
-        objects,
-        any::<bool>(),
-        proptest::bool::weighted(0.2),
-        any::<bool>(),
-        proptest::bool::weighted(0.1),
-    )
-        .prop_map(|(look, objects, second, partial, full, uncommitted)| {
-            let account = if second { "other" } else { "acme" };
-            TestRun { account, look, objects, full, partial, uncommitted }
-        })
+    let flags = (any::<bool>(), proptest::bool::weighted(0.2), any::<bool>(), proptest::bool::weighted(0.1));
+    let deletes = proptest::collection::vec(id(), 0..4);
+    (Look::any(), objects, flags, deletes).prop_map(|(look, objects, flags, deletes)| {
+        let (second, partial, full, uncommitted) = flags;
+        let account = if second { "other" } else { "acme" };
+        TestRun { account, look, objects, full, partial, uncommitted, deletes }
+    })
+}
+
+pub(super) fn by_id() -> Value {
+    json!({"kind": "entity", "primary_key": ["/id"]})
+}
+
+pub(super) fn expected(records: &[(String, Value)], table: &ReadTable) -> Vec<(String, String)> {
+    let without_empty = table.options.nested == Nested::Flatten;
+    let row = |(account, record): &(String, Value)| {
+        (account.clone(), content(record.to_string().as_bytes(), without_empty))
+    };
+    let mut rows: Vec<_> = records.iter().map(row).collect();
+    rows.sort();
+    rows
+}
+
+pub(super) async fn lake_of(identity: Value, runs: &[TestRun]) -> TestLake {
+    let mut lake = TestLake::new(identity);
+    for run in runs {
+        lake.write(run).await;
+    }
+    lake
+}
+
+pub(super) fn block_on<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+}
+
+/// The version of a record as it compares to that of others.
+pub(super) fn rank(record: &Value) -> (u8, i64) {
+    match &record["version"] {
+        Value::Number(number) => (1, number.as_i64().unwrap()),
+        Value::String(_) => (2, 0),
+        _ => (0, 0),
+    }
 }
