@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from circulate_core.lakes import Lake
     from circulate_core.types import Catalog, Time
 
-_OF_VIEW: Final = ("view", "at", "changed_since")
+_OF_VIEW: Final = ("view", "at")
 """Options that say which table of a stream it is."""
+_SHOWN: Final = ("at", "since", "until", "account")
 
 
 class LakeTable(Tabular):
@@ -73,7 +74,7 @@ class LakeTable(Tabular):
         Raises:
             SettingsError: The time is invalid.
         """
-        return self._as({"view": "changes", "changed_since": since})
+        return self._as({"view": "changes", "since": since, "until": None})
 
     def select(self, *columns: str) -> LakeTable:
         """Return it with some columns only; others are not read.
@@ -122,9 +123,11 @@ class LakeTable(Tabular):
 
     def __repr__(self) -> str:
         """Name it, and say which table of its stream it is."""
-        views = {name: self._options[name] for name in _OF_VIEW if name in self._options}
-        view = "".join(f" {name.replace('_', ' ')} {value}" for name, value in views.items())
-        return f"<LakeTable {self.stream} of {self.lake.location}{view}>"
+        shown = [
+            self._options.get("view", ""),
+            *(f"{name} {self._options[name]}" for name in _SHOWN if self._options.get(name)),
+        ]
+        return f"<LakeTable {' '.join([self.stream, 'of', self.lake.location, *filter(None, shown)])}>"
 
     def _repr_html_(self) -> str:
         """Show what it is in a notebook."""
