@@ -13,10 +13,7 @@ Figures have no background, and their lines and texts are of a grey that reads o
 
 from __future__ import annotations
 
-import io
-import math
-from collections import Counter
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from circulate_core import _core
@@ -26,41 +23,38 @@ from circulate_core.exceptions import SettingsError
 try:
     import numpy as np
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
-    from matplotlib.figure import Figure
     from matplotlib.patches import Patch
     from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    from circulate_core.jupyter import figures
+    from circulate_core.jupyter.ages import ages
+    from circulate_core.jupyter.columns import as_datetimes, as_labels
+    from circulate_core.jupyter.figures import COLOURS, INK, OTHER, WIDTH, Picture
+    from circulate_core.jupyter.matrices import matrix
 except ImportError as error:
     missing = "pictures need matplotlib: pip install 'circulate-core[plots]'"
     raise ImportError(missing, name=error.name) from error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
     from circulate_core.coverages import Coverage
     from circulate_core.history import History, Point
+    from circulate_core.jupyter.columns import Times
+    from circulate_core.jupyter.figures import Group
 
-    Numbers = NDArray[np.float64]
-    Times = NDArray[np.datetime64]
+__all__ = ["COLOURS", "INK", "OTHER", "WIDTH", "Picture", "ages", "coverage", "events", "matrix", "run"]
 
-COLOURS = ["#0072b2", "#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#8c6bb1", "#b2a429"]
-"""Of labels, the largest first; Okabe and Ito's, which the colour-blind can distinguish, and two more."""
-OTHER = "#9a9a9a"
-"""Of all other labels."""
-INK = "#808080"
-"""Of lines and texts: it stands out from white and from black alike."""
 REQUESTS, RECORDS, QUOTA, WAITING = "#0072b2", "#009e73", "#cc79a7", "#e69f00"
 """Of what is drawn of a run."""
 
 SPAN_COLOURS = {"complete": "#009e73", "partial": "#e69f00", "missing": "#d55e00", "expired": "#9a9a9a"}
 """Of spans of time, by what a lake holds of them."""
 
-WIDTH = 9.0
-"""Inches."""
-DPI = 100
-"""Pixels of an inch as notebooks show it; there are twice as many in the picture."""
 RATE_BINS = 90
 """Most steps of a curve of rates."""
 EVENT_BINS = 120
@@ -88,17 +82,6 @@ MONDAY = np.datetime64("1970-01-05T00:00:00", "ms")
 """Where bins begin, or a whole number of bins before or after."""
 
 
-class Picture(Figure):
-    """A figure that notebooks show as it is, whatever they do with figures otherwise."""
-
-    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
-        """Draw it for a notebook, sharp on fine screens."""
-        content = io.BytesIO()
-        self.savefig(content, format="png", dpi=2 * DPI, transparent=True, metadata={"Software": None})
-        width, height = self.get_size_inches() * DPI
-        return content.getvalue(), {"width": int(width), "height": int(height)}
-
-
 def run(history: History | None, title: str | None = None) -> Figure:
     """Draw how a read or a pull went: requests and records a second, the quota left, and when it waited.
 
@@ -124,11 +107,11 @@ def run(history: History | None, title: str | None = None) -> Figure:
     _waits(panels, history)
     end = max(history.seconds, 0.001)
     for panel in panels:
-        _clean(panel)
+        figures.clean(panel)
         panel.set_xlim(0, end)
     panels[-1].set_xlabel("time since it began", color=INK, fontsize=9)
     panels[-1].xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: _clock(seconds, end)))
-    _title(figure, title if title is not None else f"{history.stream} in {span(history.seconds)}")
+    figures.title(figure, title if title is not None else f"{history.stream} in {span(history.seconds)}")
     return figure
 
 
@@ -142,7 +125,7 @@ def _rate(panel: Axes, points: Sequence[Point], what: str, name: str, colour: st
     panel.stairs(rates, edges, fill=True, color=colour, alpha=0.25, linewidth=0)
     panel.stairs(rates, edges, color=colour, linewidth=1.5, baseline=None)
     panel.set_ylim(0, max(float(rates.max()) * 1.15, 0.001))
-    _name(panel, name)
+    figures.heading(panel, name)
 
 
 def _quota(panel: Axes, points: Sequence[Point], headroom: float | None) -> None:
@@ -154,7 +137,7 @@ def _quota(panel: Axes, points: Sequence[Point], headroom: float | None) -> None
     panel.step([*seconds, end], [*remaining, remaining[-1]], where="post", color=QUOTA, linewidth=1.5)
     limit = max(each[2] for each in left)
     panel.set_ylim(0, limit * 1.12)
-    _name(panel, f"requests left of a quota of {limit:,}")
+    figures.heading(panel, f"requests left of a quota of {limit:,}")
     if headroom:
         kept = limit * headroom
         panel.axhline(kept, color=INK, linewidth=1, linestyle=(0, (4, 3)))
@@ -182,37 +165,38 @@ def _waits(panels: Sequence[Axes], history: History) -> None:
         panels[0].set_title(f"shaded: waiting, {total} in all", loc="right", color=WAITING, fontsize=9)
 
 
-def events(
+def events(  # noqa: PLR0913 - how it is drawn
     times: Iterable[object],
     by: Iterable[object] | None = None,
     *,
     top: int = 6,
     bin: str | timedelta | None = None,  # noqa: A002 - the field's term
+    colours: Mapping[str, str] | None = None,
     title: str | None = None,
 ) -> Figure:
     """Draw how many events there were over time, stacked by a label if there is one.
 
     Args:
-        times: When each event was: RFC 3339 strings, datetimes, or a column of pandas, polars or NumPy. Times without
+        times: When each event was: RFC 3339 strings, datetimes, or a column of pandas, polars, NumPy or
+            Arrow. Times without
             offset are UTC; what is missing is left out.
         by: A label of each event, such as its type.
         top: How many labels are drawn, the largest first; the others are added up. 1 to 8, default 6.
         bin: Length of a bin, such as `1h` or a timedelta. Default: one that gives at most 120 bins.
+        colours: Colours of some labels, which are drawn first, in this order.
         title: Above the picture. Default: how many events there are in which time.
 
     Raises:
         SettingsError: There is nothing to draw, or an argument is wrong.
     """
-    if not 1 <= top <= len(COLOURS):
-        message = f"`top` is {top}: there are colours for 1 to {len(COLOURS)} labels"
-        raise SettingsError(message)
-    utc_times = _as_datetimes(times)
-    labels = None if by is None else _labels(by, len(utc_times))
+    utc_times = as_datetimes("times", times)
+    labels = None if by is None else as_labels(by, len(utc_times), "times")
     known = ~np.isnat(utc_times)
     if not known.any():
         message = "there are no events to draw"
         raise SettingsError(message, hint="take a longer time, or look at what was left out")
-    utc_times = utc_times[known]
+    utc_times, labels = utc_times[known], None if labels is None else labels[known]
+    of_labels = figures.groups([] if labels is None else labels.tolist(), top, colours)
     length = _bin_length(utc_times, bin)
     edges = _edges(utc_times, length)
     figure = Picture(figsize=(WIDTH, 3.4), layout="constrained")
@@ -220,12 +204,12 @@ def events(
     if labels is None:
         _stack(panel, edges, [("", np.histogram(_ms(utc_times), _ms(edges))[0], COLOURS[0])])
     else:
-        _stack(panel, edges, _by_label(utc_times, labels[known], edges, top))
-    _clean(panel)
+        _stack(panel, edges, _by_label(utc_times, labels, edges, of_labels))
+    figures.clean(panel)
     _dates(panel)
     panel.set_xlim(edges[0], edges[-1])
-    _name(panel, f"events per {_in_words(length)}, UTC")
-    _title(figure, title if title is not None else _summary(utc_times))
+    figures.heading(panel, f"events per {figures.length_in_words(length)}, UTC")
+    figures.title(figure, title if title is not None else _summary(utc_times))
     return figure
 
 
@@ -268,7 +252,7 @@ def coverage(
                 _span(panel, row, begin, end, part.kind)
     panel.set_ylim(len(drawn) - 0.4, -0.6)
     panel.set_xlim(_day_number(first), _day_number(last))
-    _clean(panel)
+    figures.clean(panel)
     panel.grid(visible=False)
     several = len({each.account for each in drawn}) > 1
     names = [f"{each.stream}  {each.account}" if several else each.stream for each in drawn]
@@ -290,7 +274,7 @@ def coverage(
     )
     gaps = sum(len(each.gaps) for each in drawn)
     summary = f"{counted(len(drawn), 'stream')}, {counted(gaps, 'gap') if gaps else 'no gaps'}, UTC"
-    _title(figure, title if title is not None else summary)
+    figures.title(figure, title if title is not None else summary)
     return figure
 
 
@@ -319,63 +303,6 @@ def _dates(panel: Axes) -> None:
     panel.xaxis.set_major_formatter(formatter)
 
 
-def _as_datetimes(times: Iterable[object]) -> Times:
-    """Return times as NumPy has them, in UTC; what is missing is not-a-time."""
-    if str(getattr(times, "dtype", "")).lower().startswith("datetime"):
-        # Columns of times: all libraries turn them into UTC at once.
-        return np.asarray(times).astype("datetime64[ms]") if _is_plain(times) else _converted(times)
-    return np.array([_as_datetime(time) for time in times], dtype="datetime64[ms]")
-
-
-def _is_plain(times: object) -> bool:
-    return isinstance(times, np.ndarray)
-
-
-def _converted(times: object) -> Times:
-    to_numpy = getattr(times, "to_numpy", None)
-    if to_numpy is None:
-        return np.asarray(cast("Any", times), dtype="datetime64[ms]")
-    try:
-        converted = to_numpy(dtype="datetime64[ms]")
-    except TypeError:
-        converted = to_numpy()
-    return cast("Times", converted.astype("datetime64[ms]"))
-
-
-def _as_datetime(time: object) -> object:
-    """Return a time as NumPy takes it: without offset, in UTC; None if it is missing."""
-    if _is_missing(time):
-        return None
-    if isinstance(time, np.datetime64):
-        return time
-    if isinstance(time, str):
-        try:
-            time = datetime.fromisoformat(time)
-        except ValueError:
-            message = f"invalid `times`: not a time: {time!r}"
-            raise SettingsError(message, hint="give strings like 2026-01-31T00:00:00Z, or datetimes") from None
-    if isinstance(time, datetime) and time.tzinfo:
-        return time.astimezone(UTC).replace(tzinfo=None)
-    if isinstance(time, date):
-        return time
-    message = f"`times` holds a {type(time).__name__}: give strings like 2026-01-31T00:00:00Z, or datetimes"
-    raise SettingsError(message)
-
-
-def _is_missing(value: object) -> bool:
-    """Return whether it is None, or what is not known to equal itself, as libraries mark what is missing."""
-    same: object = value == value  # noqa: PLR0124 - see above
-    return value is None or not (same is True or (isinstance(same, np.bool_) and bool(same)))
-
-
-def _labels(by: Iterable[object], count: int) -> NDArray[Any]:
-    labels = np.array(["(none)" if _is_missing(label) else str(label) for label in by], dtype=object)
-    if len(labels) != count:
-        message = f"`by` has {len(labels):,} labels for {count:,} times"
-        raise SettingsError(message)
-    return labels
-
-
 def _bin_length(utc_times: Times, given: str | timedelta | None) -> timedelta:
     if isinstance(given, str):
         given = timedelta(seconds=_core.span_seconds("bin", given))
@@ -395,44 +322,27 @@ def _edges(utc_times: Times, length: timedelta) -> Times:
     return cast("Times", first + step * np.arange(bins + 1))
 
 
-def _by_label(utc_times: Times, labels: NDArray[Any], edges: Times, top: int) -> list[tuple[str, NDArray[Any], str]]:
-    """Count by label and bin; the largest labels come first, what is left is added up."""
-    sizes = Counter(labels.tolist()).most_common()
-    named = [label for label, _ in sizes[:top]]
-    counts = [
-        (f"{label}  {size:,}", np.histogram(_ms(utc_times[labels == label]), _ms(edges))[0], COLOURS[number])
-        for number, (label, size) in enumerate(sizes[:top])
-    ]
-    rest = ~np.isin(labels, named)
-    if rest.any():
-        others = [label for label, _ in sizes[top:]]
-        called = others[0] if len(others) == 1 else counted(len(others), "other")
-        name = f"{called}  {int(rest.sum()):,}"
-        counts.append((name, np.histogram(_ms(utc_times[rest]), _ms(edges))[0], OTHER))
+def _by_label(
+    utc_times: Times, labels: NDArray[Any], edges: Times, of_labels: Sequence[Group]
+) -> list[tuple[str, NDArray[Any], str]]:
+    """Count by label and bin."""
+    counts = []
+    for group in of_labels:
+        times = utc_times[np.isin(labels, list(group.labels))]
+        counts.append((group.counted(len(times)), np.histogram(_ms(times), _ms(edges))[0], group.colour))
     return counts
 
 
 def _stack(panel: Axes, edges: Times, layers: Sequence[tuple[str, NDArray[Any], str]]) -> None:
     """Draw counts on top of each other, the first at the bottom, and name them in the order in which they lie there."""
     below = np.zeros(len(edges) - 1)
-    for name, counts, colour in layers:
-        panel.stairs(
-            below + counts, cast("Any", edges), baseline=below, fill=True, color=colour, label=name, linewidth=0
-        )
+    for _, counts, colour in layers:
+        panel.stairs(below + counts, cast("Any", edges), baseline=below, fill=True, color=colour, linewidth=0)
         below = below + counts
     panel.set_ylim(0, max(float(below.max()) * 1.08, 1))
     panel.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     if any(name for name, _, _ in layers):
-        panel.legend(
-            reverse=True,
-            loc="upper left",
-            bbox_to_anchor=(1.0, 1.02),
-            frameon=False,
-            fontsize=9,
-            labelcolor=INK,
-            handlelength=0.9,
-            handleheight=0.9,
-        )
+        figures.legend_beside(panel, [name for name, _, _ in layers], [colour for _, _, colour in layers])
 
 
 def _ms(times: Times) -> NDArray[np.int64]:
@@ -444,16 +354,6 @@ def _summary(utc_times: Times) -> str:
     return f"{counted(len(utc_times), 'event')}, {first} to {last} UTC"
 
 
-def _in_words(length: timedelta) -> str:
-    """Return a length as it follows `per`: `hour`, `15 minutes`, `day`."""
-    seconds = length.total_seconds()
-    for size, noun in ((604_800, "week"), (86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")):
-        if seconds >= size and math.isclose(seconds % size, 0):
-            number = round(seconds / size)
-            return noun if number == 1 else f"{number:,} {noun}s"
-    return span(seconds)
-
-
 def _clock(seconds: float, end: float) -> str:
     """Return a time on the axis of a run that takes `end` seconds."""
     if end < 120:  # noqa: PLR2004 - two minutes
@@ -461,27 +361,3 @@ def _clock(seconds: float, end: float) -> str:
     if end < 7_200:  # noqa: PLR2004 - two hours
         return f"{seconds / 60:g} min"
     return f"{seconds / 3600:g} h"
-
-
-def _clean(panel: Axes) -> None:
-    """Leave only what is needed to read a panel, in a colour that reads on any background."""
-    panel.set_facecolor("none")
-    for side in ("top", "right", "left"):
-        panel.spines[side].set_visible(False)
-    panel.spines["bottom"].set_color(INK)
-    panel.tick_params(colors=INK, labelsize=9, length=3, width=0.8)
-    panel.tick_params(axis="y", length=0)
-    panel.grid(axis="y", color=INK, alpha=0.25, linewidth=0.6)
-    panel.set_axisbelow(True)
-    panel.yaxis.set_major_locator(MaxNLocator(4, integer=panel.get_ylim()[1] > 4))  # noqa: PLR2004 - few integers are dull
-    panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}" if value < 1e4 else f"{value:,.0f}"))  # noqa: PLR2004 - where `g` turns to powers
-
-
-def _name(panel: Axes, name: str) -> None:
-    panel.set_title(name, loc="left", color=INK, fontsize=9)
-
-
-def _title(figure: Figure, title: str) -> None:
-    figure.patch.set_alpha(0)
-    if title:
-        figure.suptitle(title, x=0.01, ha="left", color=INK, fontsize=11, fontweight="bold")
