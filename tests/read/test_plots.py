@@ -578,12 +578,89 @@ def test_wrong_arguments_of_ages_are_reported(arguments: dict[str, Any], message
         plots.ages(**{"now": NOW, **arguments})
 
 
+WEEKS = [NOW + timedelta(weeks=week) for week in range(4)]
+GRANTED = [WEEKS[0], WEEKS[0], WEEKS[0], WEEKS[1], WEEKS[2]]
+TAKEN = [None, WEEKS[1], WEEKS[2], WEEKS[2], None]
+
+
+def turns(figure: Figure) -> list[tuple[int, int]]:
+    """Return how many things began, and how many ended, in each bin."""
+    drawn = [patch.get_data() for patch in figure.axes[1].patches]  # type: ignore[attr-defined]
+    sizes = [np.asarray(each.values) - np.asarray(each.baseline) for each in drawn]
+    return [(int(up), -int(down)) for up, down in zip(sum(sizes[::2]), sum(sizes[1::2]), strict=True) if up or down]
+
+
+@pytest.mark.parametrize("of", [list, pd.Series, pl.Series, pa.array], ids=["list", "pandas", "polars", "arrow"])
+def test_how_many_there_were_is_drawn_over_time(of: Callable[[list[Any]], Iterable[object]]) -> None:
+    figure = plots.over_time(of(GRANTED), of(TAKEN), now=WEEKS[3])
+    assert heights(figure) == [[3, 3, 2]], "one that begins when another one ends does not count beside it"
+    assert turns(figure) == [(1, 1), (1, 2)], "what was there at first did not begin"
+    shown = texts(figure)
+    assert "3 at first, 2 began, 3 ended: 2 at the end" in shown
+    assert "how many there were, UTC" in shown
+    assert "began, and below the line ended, per 6 hours" in shown
+
+
+def test_what_lasts_is_stacked_by_label_and_named_with_the_last_number() -> None:
+    figure = plots.over_time(GRANTED, TAKEN, by=["a", "a", "b", "b", "b"], now=WEEKS[3], colours={"a": "#d55e00"})
+    assert heights(figure) == [[2, 1, 1], [1, 2, 1]]
+    assert legend(figure) == ["b  1", "a  1"]
+    assert to_hex(figure.axes[0].patches[0].get_facecolor()) == "#d55e00"
+
+
+def test_what_has_no_beginning_was_always_there() -> None:
+    figure = plots.over_time([None, WEEKS[1]], [WEEKS[2], None], now=WEEKS[3])
+    assert heights(figure) == [[2, 1]]
+    assert "2 at first, 1 ended: 1 at the end" in texts(figure)
+
+
+def test_without_ends_all_lasts() -> None:
+    figure = plots.over_time(GRANTED)
+    assert heights(figure) == [[3, 4, 5]]
+    assert "3 at first, 2 began: 5 at the end" in texts(figure)
+
+
+def test_one_instant_is_drawn() -> None:
+    assert heights(plots.over_time([NOW], now=NOW)) == [[1]]
+
+
+def test_many_instants_are_drawn_as_some_of_them() -> None:
+    since = [NOW + timedelta(minutes=minute) for minute in range(10_000)]
+    figure = plots.over_time(since, now=since[-1])
+    (counts,) = heights(figure)
+    assert len(counts) == plots.STEPS
+    assert counts[0] == 1
+    assert counts == sorted(counts)
+    assert counts[-1] == pytest.approx(10_000, rel=0.01)
+    assert "1 at first, 9,999 began: 10,000 at the end" in texts(figure)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"since": []}, "nothing to draw"),
+        ({"since": [None]}, "nothing to draw"),
+        ({"since": ["soon"]}, "invalid `since`: not a time: 'soon'"),
+        ({"since": GRANTED, "until": ["soon"] * 5}, "invalid `until`: not a time: 'soon'"),
+        ({"since": GRANTED, "until": []}, "`since` has 5 times, and `until` has 0"),
+        ({"since": [NOW], "until": [NOW - timedelta(days=1)]}, "1 of `until` are before their `since`"),
+        ({"since": GRANTED, "by": ["a"]}, "1 labels for 5 times"),
+        ({"since": GRANTED, "now": "soon"}, "invalid `now`"),
+        ({"since": GRANTED, "by": list("aabbb"), "top": 9}, "colours for 1 to 8"),
+    ],
+)
+def test_wrong_arguments_of_what_lasts_are_reported(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        plots.over_time(**arguments)
+
+
 def test_pictures_are_sharp_transparent_and_small() -> None:
     figures = (
         plots.run(history()),
         plots.events(MOMENTS, by=LABELS),
         plots.ages(MOMENTS, by=LABELS, limit=90, now=NOW),
         plots.matrix(["wiki"] * 100, LABELS, by=LABELS),
+        plots.over_time(MOMENTS, by=LABELS),
     )
     for figure in figures:
         content, shown = figure._repr_png_()  # type: ignore[attr-defined]

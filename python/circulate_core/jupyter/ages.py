@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, cast
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.ticker import MaxNLocator
@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from circulate_core import _core
 from circulate_core.exceptions import SettingsError
 from circulate_core.jupyter import figures
-from circulate_core.jupyter.columns import MOST_DAYS, as_ages, as_datetime, as_labels
+from circulate_core.jupyter.columns import MOST_DAYS, as_ages, as_labels, now_or
 from circulate_core.jupyter.figures import COLOURS, INK, OTHER, WIDTH, Group, Picture
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def ages(  # noqa: PLR0913 - how it is drawn
     """
     most = None if limit is None else _days("limit", limit)
     given_length = None if bin is None else _days("bin", bin)
-    since = _now(now)
+    since = now_or(now)
     days = as_ages("times", times, since)
     labels = None if by is None else as_labels(by, len(days), "times")
     if not len(days):
@@ -118,14 +118,6 @@ def ages(  # noqa: PLR0913 - how it is drawn
         figures.legend_below(figure, names, [group.colour for group in groups])
     figures.title(figure, title if title is not None else _summary(days, most))
     return figure
-
-
-def _now(given: str | datetime | None) -> np.datetime64:
-    now = np.datetime64(cast("Any", as_datetime("now", datetime.now(UTC) if given is None else given)), "ms")
-    if np.isnat(now):
-        message = f"invalid `now`: not a time: {given!r}"
-        raise SettingsError(message, hint="give a string like 2026-01-31T00:00:00Z, or a datetime")
-    return now
 
 
 def _days(name: str, given: float | str | timedelta) -> float:

@@ -122,6 +122,19 @@ def as_datetime(name: str, time: object) -> object:
     raise SettingsError(message)
 
 
+def now_or(given: object) -> np.datetime64:
+    """Return the time in `now`, or the time that it is.
+
+    Raises:
+        SettingsError: It is something else.
+    """
+    now = np.datetime64(cast("Any", as_datetime("now", datetime.now(UTC) if given is None else given)), "ms")
+    if np.isnat(now):
+        message = f"invalid `now`: not a time: {given!r}"
+        raise SettingsError(message, hint="give a string like 2026-01-31T00:00:00Z, or a datetime")
+    return now
+
+
 def is_missing(value: object) -> bool:
     """Return whether it is None, or what is not known to equal itself, as libraries mark what is missing."""
     same: object = value == value  # noqa: PLR0124 - see above

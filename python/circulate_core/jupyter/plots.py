@@ -14,7 +14,7 @@ Figures have no background, and their lines and texts are of a grey that reads o
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from circulate_core import _core
 from circulate_core.console import counted, span
@@ -28,8 +28,8 @@ try:
 
     from circulate_core.jupyter import figures
     from circulate_core.jupyter.ages import ages
-    from circulate_core.jupyter.columns import as_datetimes, as_labels
-    from circulate_core.jupyter.figures import COLOURS, INK, OTHER, WIDTH, Picture
+    from circulate_core.jupyter.columns import as_datetimes, as_labels, now_or
+    from circulate_core.jupyter.figures import COLOURS, INK, OTHER, WIDTH, Group, Picture
     from circulate_core.jupyter.matrices import matrix
 except ImportError as error:
     missing = "pictures need matplotlib: pip install 'circulate-core[plots]'"
@@ -45,9 +45,8 @@ if TYPE_CHECKING:
     from circulate_core.coverages import Coverage
     from circulate_core.history import History, Point
     from circulate_core.jupyter.columns import Times
-    from circulate_core.jupyter.figures import Group
 
-__all__ = ["COLOURS", "INK", "OTHER", "WIDTH", "Picture", "ages", "coverage", "events", "matrix", "run"]
+__all__ = ["COLOURS", "INK", "OTHER", "WIDTH", "Picture", "ages", "coverage", "events", "matrix", "over_time", "run"]
 
 REQUESTS, RECORDS, QUOTA, WAITING = "#0072b2", "#009e73", "#cc79a7", "#e69f00"
 """Of what is drawn of a run."""
@@ -59,6 +58,8 @@ RATE_BINS = 90
 """Most steps of a curve of rates."""
 EVENT_BINS = 120
 """Most bins of events."""
+STEPS = 2_000
+"""Most steps of how many there were over time."""
 
 DATES = ["%Y", "%b %Y", "%-d %b", "%H:%M", "%H:%M", "%H:%M:%S"]
 """How years, months, days, hours, minutes and seconds are written on an axis."""
@@ -165,6 +166,129 @@ def _waits(panels: Sequence[Axes], history: History) -> None:
         panels[0].set_title(f"shaded: waiting, {total} in all", loc="right", color=WAITING, fontsize=9)
 
 
+def over_time(  # noqa: PLR0913 - how it is drawn
+    since: Iterable[object],
+    until: Iterable[object] | None = None,
+    by: Iterable[object] | None = None,
+    *,
+    now: str | datetime | None = None,
+    top: int = 6,
+    colours: Mapping[str, str] | None = None,
+    title: str | None = None,
+) -> Figure:
+    """Draw how many there were over time, such as assignments; below that, how many began and how many ended.
+
+    Args:
+        since: When each began: RFC 3339 strings, datetimes, or a column of pandas, polars, NumPy or Arrow. What is
+            missing began before all others.
+        until: When each ended. What is missing has not ended. Default: none of them has.
+        by: A label of each.
+        now: Where the picture ends, unless something is later. Default: now.
+        top: How many labels are drawn, the largest first; the others are added up. 1 to 8, default 6.
+        colours: Colours of some labels, which are drawn first, in this order.
+        title: Above the picture. Default: how many there were first and last, and how many began and ended.
+
+    Raises:
+        SettingsError: There is nothing to draw, or an argument is wrong.
+    """
+    lasting = _lasting(since, until)
+    labels = None if by is None else as_labels(by, len(lasting.began), "times")
+    times = np.concatenate([lasting.began, lasting.ended])
+    times = times[~np.isnat(times)]
+    if not len(times):
+        message = "there is nothing to draw: no time in `since` and `until`"
+        raise SettingsError(message, hint="take a longer time, or look at what was left out")
+    first = times.min()
+    last = max(times.max(), now_or(now), first + np.timedelta64(1, "s"))
+    groups = [Group("", frozenset(), COLOURS[0])]
+    if labels is not None:
+        groups = figures.groups(labels.tolist(), top, colours)
+    layers = [lasting if labels is None else lasting.of(np.isin(labels, list(group.labels))) for group in groups]
+
+    figure = Picture(figsize=(WIDTH, 4.4), layout="constrained")
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=[2, 1])
+    instants = np.unique(times)
+    if len(instants) > STEPS:
+        instants = np.unique(first + (last - first) * np.arange(STEPS) // STEPS)
+    counts = [layer.at(instants) for layer in layers]
+    names = ["" if labels is None else group.counted(count[-1]) for group, count in zip(groups, counts, strict=True)]
+    drawn = list(zip(names, counts, [group.colour for group in groups], strict=True))
+    _stack(above, np.append(instants, last + np.timedelta64(1, "ms")), drawn)
+    length = _bin_length(np.array([first, last]), None)
+    edges = _edges(np.array([first, last]), length)
+    _turns(below, edges, [(layer.within(first), group.colour) for layer, group in zip(layers, groups, strict=True)])
+    for panel in (above, below):
+        figures.clean(panel)
+    figures.heading(above, "how many there were, UTC")
+    figures.heading(below, f"began, and below the line ended, per {figures.length_in_words(length)}")
+    above.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+    below.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+    below.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{abs(value):,.0f}"))
+    below.axhline(0, color=INK, linewidth=0.8)
+    _dates(below)
+    below.set_xlim(edges[0], edges[-1])
+    figures.title(figure, title if title is not None else _balance(lasting, first, last))
+    return figure
+
+
+class _Lasting(NamedTuple):
+    """When things began and ended."""
+
+    began: Times
+    """Not a time where it was always there."""
+    ended: Times
+    """Not a time where it has not ended."""
+
+    def of(self, which: NDArray[np.bool_]) -> _Lasting:
+        """Return some of them."""
+        return _Lasting(self.began[which], self.ended[which])
+
+    def within(self, first: np.datetime64) -> _Lasting:
+        """Return when things began after a time, and when they ended."""
+        return _Lasting(self.began[self.began > first], self.ended[~np.isnat(self.ended)])
+
+    def at(self, instants: Times) -> NDArray[np.int64]:
+        """Return how many there were at each instant."""
+        began, ended = np.sort(self.began[~np.isnat(self.began)]), np.sort(self.ended[~np.isnat(self.ended)])
+        always = int(np.isnat(self.began).sum())
+        return always + np.searchsorted(began, instants, "right") - np.searchsorted(ended, instants, "right")
+
+
+def _lasting(since: Iterable[object], until: Iterable[object] | None) -> _Lasting:
+    """Return when things began and ended.
+
+    Raises:
+        SettingsError: They do not fit each other.
+    """
+    began = as_datetimes("since", since)
+    ended = np.full(len(began), np.datetime64("NaT", "ms")) if until is None else as_datetimes("until", until)
+    if len(ended) != len(began):
+        message = f"`since` has {len(began):,} times, and `until` has {len(ended):,}"
+        raise SettingsError(message, hint="give two columns of one table; a time in `until` may be missing")
+    if backwards := int((ended < began).sum()):
+        message = f"{backwards:,} of `until` are before their `since`"
+        raise SettingsError(message, hint="give when each began, then when it ended")
+    return _Lasting(began, ended)
+
+
+def _turns(panel: Axes, edges: Times, layers: Sequence[tuple[_Lasting, str]]) -> None:
+    """Draw what began above a line, and what ended below it."""
+    up, down = np.zeros(len(edges) - 1), np.zeros(len(edges) - 1)
+    for turns, colour in layers:
+        began, ended = (np.histogram(_ms(times), _ms(edges))[0] for times in turns)
+        for counts, baseline in ((began, up), (-ended, down)):
+            panel.stairs(baseline + counts, cast("Any", edges), baseline=baseline, fill=True, color=colour, linewidth=0)
+        up, down = up + began, down - ended
+    panel.set_ylim(min(float(down.min()), -1) * 1.1, max(float(up.max()), 1) * 1.1)
+
+
+def _balance(lasting: _Lasting, first: np.datetime64, last: np.datetime64) -> str:
+    before, after = lasting.at(np.array([first, last]))
+    turns = lasting.within(first)
+    parts = [(before, "at first"), (len(turns.began), "began"), (len(turns.ended), "ended")]
+    return f"{', '.join(f'{count:,} {what}' for count, what in parts if count)}: {after:,} at the end"
+
+
 def events(  # noqa: PLR0913 - how it is drawn
     times: Iterable[object],
     by: Iterable[object] | None = None,
@@ -178,8 +302,7 @@ def events(  # noqa: PLR0913 - how it is drawn
 
     Args:
         times: When each event was: RFC 3339 strings, datetimes, or a column of pandas, polars, NumPy or
-            Arrow. Times without
-            offset are UTC; what is missing is left out.
+            Arrow. Times without offset are UTC; what is missing is left out.
         by: A label of each event, such as its type.
         top: How many labels are drawn, the largest first; the others are added up. 1 to 8, default 6.
         bin: Length of a bin, such as `1h` or a timedelta. Default: one that gives at most 120 bins.
