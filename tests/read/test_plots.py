@@ -670,6 +670,12 @@ def test_pictures_are_sharp_transparent_and_small() -> None:
         assert content == figure._repr_png_()[0]  # type: ignore[attr-defined]
 
 
+def test_letters_that_no_font_has_are_drawn_without_a_word(recwarn: pytest.WarningsRecorder) -> None:
+    rare = "\U000e0fff"
+    assert plots.matrix([rare], ["社内ポータル"], by=[rare])._repr_png_()  # type: ignore[attr-defined]
+    assert [str(warning.message) for warning in recwarn] == []
+
+
 def test_pictures_leave_the_state_of_pyplot_alone() -> None:
     code = (
         "import sys; from circulate_core.jupyter import plots; plots.events(['2026-01-01'])._repr_png_();"

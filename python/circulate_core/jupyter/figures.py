@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import io
 import math
+import warnings
 from collections import Counter
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from matplotlib import font_manager, rcParams
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import is_color_like, to_hex
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from circulate_core.console import counted, span
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from matplotlib.axes import Axes
+    from matplotlib.backend_bases import RendererBase
     from matplotlib.legend import Legend
     from numpy.typing import NDArray
 
@@ -44,6 +49,21 @@ SWATCH_LETTERS = 7
 """How many letters a colour and the space around it take there."""
 
 
+OTHER_SCRIPTS = [
+    "Noto Sans CJK JP",
+    "Noto Sans CJK SC",
+    "Noto Sans CJK KR",
+    "Hiragino Sans",
+    "PingFang SC",
+    "Apple SD Gothic Neo",
+    "Yu Gothic",
+    "Microsoft YaHei",
+    "Malgun Gothic",
+    "WenQuanYi Zen Hei",
+    "Noto Sans Devanagari",
+    "Noto Sans Thai",
+]
+"""Fonts with letters that the usual one lacks, which systems come with."""
 LEGEND: dict[str, Any] = {
     "frameon": False,
     "fontsize": 9,
@@ -57,12 +77,29 @@ LEGEND: dict[str, Any] = {
 class Picture(Figure):
     """A figure that notebooks show as it is, whatever they do with figures otherwise."""
 
+    def draw(self, renderer: RendererBase) -> None:
+        """Draw it, with letters of other fonts where the usual one lacks them."""
+        fonts = _fonts()
+        for text in self.findobj(Text):
+            text.set_fontfamily(fonts)
+        with warnings.catch_warnings():
+            # One for each letter that no font has; it shows as a box.
+            warnings.filterwarnings("ignore", message=r"Glyph \d+")
+            super().draw(renderer)
+
     def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
         """Draw it for a notebook, sharp on fine screens."""
         content = io.BytesIO()
         self.savefig(content, format="png", dpi=2 * DPI, transparent=True, metadata={"Software": None})
         width, height = self.get_size_inches() * DPI
         return content.getvalue(), {"width": int(width), "height": int(height)}
+
+
+@cache
+def _fonts() -> list[str]:
+    """Return the usual fonts, and those of other scripts that are installed."""
+    installed = {font.name for font in font_manager.fontManager.ttflist}
+    return [*rcParams["font.family"], *(name for name in OTHER_SCRIPTS if name in installed)]
 
 
 class Group(NamedTuple):
