@@ -1,10 +1,13 @@
-"""Pictures for notebooks: how a run went, and how events spread over time. Needs matplotlib: the extra `plots`.
+"""Pictures for notebooks: how a run went, how events spread, who has what, and since when. Needs the extra `plots`.
 
 ```python
 from circulate_core.jupyter import plots
 
 plots.events(log["published"], by=log["eventType"])
 plots.run(stream.history)
+plots.matrix(assigned["_parent_id"], assigned["id"], by=assigned["scope"])
+plots.ages(users["lastLogin"], limit="90d")
+plots.over_time(periods["since"], periods["until"])
 plots.coverage(circulate_core.coverage("./lake"))
 ```
 
