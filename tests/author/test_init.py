@@ -63,7 +63,7 @@ def test_a_project_with_a_list_passes_its_tests_and_is_packaged(at_project: Cli,
     write_list(at_project.folder, WIDGETS)
     done = pytest_in(at_project.folder, "-W", "error")
     assert done.code == 0, done.out
-    assert "2 passed" in done.out
+    assert "14 passed" in done.out
     packaged = at_project("package", "--wheel", make_wheel(tmp_path), "--terraform")
     assert packaged.code == 0, packaged.err
     assert "circulate-acme-widgets-list.zip" in packaged.out

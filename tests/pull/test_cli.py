@@ -131,6 +131,8 @@ def test_every_command_runs_in_a_process_that_begins_with_it(start_org: StartOrg
         "gc": (0, [*lake]),
         "init": (0, ["made"]),
         "new": (2, ["acme.widgets"]),
+        "record": (0, ["okta.users", "--to", "c.jsonl"]),
+        "replay": (0, ["c.jsonl"]),
         "local": (2, ["invoke", "okta.users", "--lambdas", "nowhere"]),
         "package": (2, ["--lambdas", "nowhere"]),
         "practice-org": (2, ["--port", "70000"]),

@@ -36,13 +36,11 @@ impl ReplayedTransport {
     /// Sends requests by `inner` to `server`.
     pub fn new(inner: Arc<dyn Transport>, server: &str) -> Result<Self> {
         let at_home = |url: &Url| is_loopback(url) && url.scheme() == "http";
-        match server.parse().ok().filter(at_home) {
-            Some(server) => Ok(Self { inner, server }),
-            None => {
-                let what = "recordings are served on this machine only, by http";
-                Err(Error::new(ErrorKind::Settings, "replay", what).with("address", server))
-            }
-        }
+        let Some(server) = server.parse().ok().filter(at_home) else {
+            let what = "recordings are served on this machine only, by http";
+            return Err(Error::new(ErrorKind::Settings, "replay", what).with("address", server));
+        };
+        Ok(Self { inner, server })
     }
 
     async fn send(&self, mut request: Request) -> Result<Response> {
