@@ -96,6 +96,11 @@ def _org_with_leavers(begin: float, **options: Any) -> PracticeOrg:  # noqa: ANN
     return org
 
 
+def _org_of_assignments(_begin: float, **options: Any) -> PracticeOrg:  # noqa: ANN401 - passed on
+    """Return an org with some people and applications, whose assignments a notebook changes."""
+    return PracticeOrg(users=60, apps=6, app_users=(4, 30), events=0, seed=35, **options)
+
+
 def _org_of_lists(_begin: float, **options: Any) -> PracticeOrg:  # noqa: ANN401 - passed on
     """Return an org with some hundred people and a few groups."""
     return PracticeOrg(users=400, groups=12, group_members=(0, 60), apps=0, events=0, **options)
@@ -104,6 +109,7 @@ def _org_of_lists(_begin: float, **options: Any) -> PracticeOrg:  # noqa: ANN401
 ORGS: dict[str, Callable[..., PracticeOrg]] = {
     "system_log": _busy_org,
     "okta_access": _org_with_leavers,
+    "access_over_time": _org_of_assignments,
     "unknown_api": _org_of_lists,
 }
 """The org of each notebook."""
