@@ -140,11 +140,11 @@ def test_the_command_line_says_what_was_deleted_and_what_was_not(club: tuple[Cli
     assert "  2 records deleted: no longer there\n" in pull()
     members.ids -= set(range(100))
     said = pull()
-    assert "  not deleted: 98 records not there: 98 of 198 would be deleted, more than 20 %\n" in said
+    assert "  not deleted: 98 records missing: 98 of 198 would be deleted, more than 20 %\n" in said
     assert "`--full --accept-deletes`" in said
     runs = cli("runs", "--state", "lake/.circulate/state.db")
     assert "DELETED" in runs.out
-    assert "did not delete 98 records not there: 98 of 198 would be deleted, more than 20 %" in runs.err
+    assert "did not delete 98 records missing: 98 of 198 would be deleted, more than 20 %" in runs.err
     assert "  98 records deleted: no longer there\n" in pull("--accept-deletes")
 
 

@@ -82,6 +82,18 @@ SUMMARIES: dict[str, tuple[str, dict[str, Any]]] = {
     "complete, resumed": ("complete", {"resumed": True, "attempt": OF_ATTEMPT}),
     "complete, without records": ("complete", {"records": 0, "objects": 0, "bytes": 0, "body_bytes": 0}),
     "complete, repeats": ("complete", {"repeats": 3, "records_without_time": 1}),
+    "complete, deletes": (
+        "complete",
+        {"deletes": {"count": 1_204, "withheld": None}, "records_without_key": 2},
+    ),
+    "complete, deletes withheld": (
+        "complete",
+        {"deletes": {"count": 3, "withheld": {"count": 900, "reason": "the list is empty"}}},
+    ),
+    "complete, deletes unknown": (
+        "complete",
+        {"deletes": {"count": 0, "withheld": {"count": 0, "reason": "the manifest of run 1 is missing"}}},
+    ),
     "complete, older than what was read": ("complete", {"records": 0, "unchanged": 1_204}),
     "complete, not available to this account": ("complete", {"records": 0, "objects": 0, "unavailable": "403 E1"}),
     "complete, a period": ("complete", {"mode": "window", "window": {"since": "2026-01-01T00:00:00Z", "until": None}}),

@@ -36,6 +36,7 @@ POINTS = [
         "paginators",
         "attempt",
         "object",
+        "keys",
         "part",
         "checkpoint",
         "renewal",

@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
             if what:
                 say(f"{run.stream} {run.run_id} {what}: {why}")
         if (deletes := run.ledger.deletes) and (withheld := deletes.withheld):
-            what = f"{counted(withheld.count, 'record')} not there" if withheld.count else "anything"
+            what = f"{counted(withheld.count, 'record')} missing" if withheld.count else "what may be missing"
             say(f"{run.stream} {run.run_id} did not delete {what}: {withheld.reason}")
     return 0
 

@@ -225,9 +225,9 @@ def _show_withheld(report: Report) -> None:
     """Say which records are missing and were not deleted, and how to delete them."""
     if report.deletes is None or (withheld := report.deletes.withheld) is None:
         return
-    what = f"{counted(withheld.count, 'record')} not there" if withheld.count else "nothing"
+    what = f"{counted(withheld.count, 'record')} missing" if withheld.count else "what may be missing"
     say(paint(f"  not deleted: {what}: {withheld.reason}", "yellow"))
-    say("  if they are gone indeed: the same command with `--full --accept-deletes`")
+    say("  if they no longer exist: the same command with `--full --accept-deletes`")
 
 
 def _show_gaps(gaps: Sequence[str]) -> None:

@@ -137,7 +137,7 @@ impl<'p> Attempt<'p> {
             pull,
             client,
             held,
-            taken_keys: KeyCollector::of(pull, &keys, held.fence),
+            taken_keys: KeyCollector::of(pull, &keys, TASK, held.fence),
             keys,
             writer: ObjectWriter::new(store, rules),
             learning,
@@ -222,6 +222,19 @@ impl<'p> Attempt<'p> {
         }
         self.writer.push(bytes).await?;
         Ok(true)
+    }
+
+    /// Notes the key of a record: of one that repeats what an earlier run delivered too, since it is there.
+    async fn note_key(
+        &mut self,
+        parents: Option<&Partition>,
+        record: &Record<'_>,
+        key: Range<usize>,
+    ) -> Result<()> {
+        match &mut self.taken_keys {
+            Some(taken) => taken.add(parents, record, key).await,
+            None => Ok(()),
+        }
     }
 
     /// Whether what lies outside of the run's period is left out. What an API selects by a filter of its own is not judged,

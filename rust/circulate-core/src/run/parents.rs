@@ -22,7 +22,7 @@ use crate::extract::cursor::{RecordTimes, Window};
 use crate::extract::plan::{KnownParents, Partition};
 use crate::lake::manifest::{self, Index, Part, PlanPart, read_body, read_existing, read_part};
 use crate::lake::stream_id::StreamId;
-use crate::page::{LoopGuard, Record, Watch};
+use crate::page::{EndKind, LoopGuard, Record, Watch};
 use crate::progress::Completion;
 use crate::state::{Mode, StreamState};
 
@@ -195,6 +195,8 @@ impl Attempt<'_> {
             && (index.mode == Mode::Full.as_str() || index.window.since.is_none_or(|from| Some(from) <= since))
             // Records that it left out as repeats are parents too.
             && (index.repeats == 0 || rule.is_none())
+            // What moved meanwhile may have been passed over.
+            && index.ends.moved().next().is_none()
             // Tables do not hold records as they were received.
             && index.tables.is_none();
         Ok((whole && index.verdict == "complete" && self.has_marks_for(list) && requested.until.is_none())
@@ -240,6 +242,10 @@ impl Attempt<'_> {
         let watch = Watch::new(Pointer::default(), &members, &[]);
         self.position.first_server_date = index.first_server_date;
         self.position.dated = true;
+        if index.ends.counts.contains_key(&EndKind::Assumed) {
+            let name = format!("{}.{}", index.source, index.endpoint);
+            self.position.ends.add(&name, index.totals.pages, EndKind::Assumed.into());
+        }
         for reference in &index.parts {
             let part: Part = read_part(&*self.pull.sink, reference).await?;
             for object in &part.objects {

@@ -4,7 +4,6 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::attempt::{Attempt, TASK};
 use super::pull::Pull;
 use crate::error::Result;
 use crate::extract::plan::Partition;
@@ -20,6 +19,7 @@ use crate::page::Record;
 pub(super) struct KeyCollector {
     sink: Arc<dyn Sink>,
     keys: StreamKeys,
+    task: u32,
     fence: u64,
     /// The names of the parents that belong to a key.
     names: Vec<String>,
@@ -34,12 +34,13 @@ pub(super) struct KeyCollector {
 
 impl KeyCollector {
     /// One for a run of `pull`; `None` if its records are not merged by a key.
-    pub(super) fn of(pull: &Pull, keys: &StreamKeys, fence: u64) -> Option<Self> {
+    pub(super) fn of(pull: &Pull, keys: &StreamKeys, task: u32, fence: u64) -> Option<Self> {
         let identity = Identity::of(&pull.definition);
         let bytes = pull.options.memory.for_keys().min(MAX_FILE);
         identity.is_merged().then(|| Self {
             sink: Arc::clone(&pull.sink),
             keys: keys.clone(),
+            task,
             fence,
             names: identity.parents,
             builder: KeyBuilder::default(),
@@ -51,8 +52,13 @@ impl KeyCollector {
         })
     }
 
-    /// Adds the key of a record, whose members are watched fields from `key.start` on.
-    fn add(&mut self, parents: Option<&Partition>, record: &Record<'_>, key: Range<usize>) {
+    /// Adds the key of a record, which is its watched members of these numbers. Writes what was gathered if that is enough.
+    pub(super) async fn add(
+        &mut self,
+        parents: Option<&Partition>,
+        record: &Record<'_>,
+        key: Range<usize>,
+    ) -> Result<()> {
         let builder = &mut self.builder;
         for name in &self.names {
             let parent = parents.and_then(|parents| parents.value(name));
@@ -66,6 +72,7 @@ impl KeyCollector {
             Some(key) => self.newest.push(key_entry(scope, key)),
             None => self.without_key += 1,
         }
+        if self.newest.len() >= self.limit { self.write().await } else { Ok(()) }
     }
 
     /// Writes what was gathered, sorted, if there is anything.
@@ -75,9 +82,8 @@ impl KeyCollector {
         }
         self.newest.sort_unstable();
         self.newest.dedup();
-        let key = self.keys.taken_keys(TASK, self.fence, self.next);
-        let entries = self.newest.as_flattened().to_vec();
-        self.newest.clear();
+        let key = self.keys.taken_keys(self.task, self.fence, self.next);
+        let entries = std::mem::take(&mut self.newest).into_flattened();
         self.files.push(write_entries::<KEY_ENTRY>(&*self.sink, key, entries).await?);
         self.next += 1;
         Ok(())
@@ -88,20 +94,5 @@ impl KeyCollector {
         self.write().await?;
         let without_key = std::mem::take(&mut self.without_key);
         Ok(TakenKeys { files: std::mem::take(&mut self.files), without_key })
-    }
-}
-
-impl Attempt<'_> {
-    /// Notes the key of a record, whose members are watched fields from `key.start` on: of one that repeats what an earlier run
-    /// delivered too, since it is there.
-    pub(super) async fn note_key(
-        &mut self,
-        parents: Option<&Partition>,
-        record: &Record<'_>,
-        key: Range<usize>,
-    ) -> Result<()> {
-        let Some(taken) = &mut self.taken_keys else { return Ok(()) };
-        taken.add(parents, record, key);
-        if taken.newest.len() >= taken.limit { taken.write().await } else { Ok(()) }
     }
 }

@@ -18,7 +18,7 @@ fn key(values: &[KeyValue<'_>]) -> Option<RecordKey> {
     builder.finish()
 }
 
-fn of(json: &str) -> Option<RecordKey> {
+fn key_of(json: &str) -> Option<RecordKey> {
     key(&[KeyValue::Json(json.as_bytes())])
 }
 
@@ -40,9 +40,9 @@ fn a_value_counts_by_what_it_is_and_not_by_how_it_is_written() {
         &["true", " true"],
     ];
     let keys: Vec<_> =
-        same.iter().map(|texts| texts.iter().map(|text| of(text)).collect::<Vec<_>>()).collect();
-    for (keys, texts) in keys.iter().zip(same) {
-        assert!(keys[0].is_some() && keys.iter().all(|key| *key == keys[0]), "{texts:?}");
+        same.iter().map(|written| written.iter().map(|text| key_of(text)).collect::<Vec<_>>()).collect();
+    for (keys, written) in keys.iter().zip(same) {
+        assert!(keys[0].is_some() && keys.iter().all(|key| *key == keys[0]), "{written:?}");
     }
     let different: HashSet<_> = keys.iter().map(|keys| keys[0]).collect();
     assert_eq!(different.len(), same.len());
@@ -87,7 +87,7 @@ fn what_is_not_the_same_has_another_key() {
     ];
     let mut seen = BTreeMap::new();
     for text in all {
-        let other = seen.insert(of(text), text);
+        let other = seen.insert(key_of(text), text);
         assert_eq!(other, None, "{text}");
     }
     // Values do not run into each other.
@@ -104,7 +104,7 @@ fn a_key_with_a_missing_value_is_none_and_the_next_one_is_whole() {
         builder.value(missing);
         assert_eq!(builder.finish(), None);
         builder.value(KeyValue::Integer(1));
-        assert_eq!(builder.finish(), of("1"));
+        assert_eq!(builder.finish(), key_of("1"));
     }
 }
 
@@ -125,7 +125,7 @@ fn a_scope_is_that_of_the_parents_alone() {
 /// Keys are in lakes: that they stay the same is a promise.
 #[test]
 fn keys_are_those_of_earlier_versions() {
-    let keys = [r#""00u1""#, "17", "0.25", r#""2026-01-02T03:04:05Z""#, r#"{"a":[1,null]}"#].map(of);
+    let keys = [r#""00u1""#, "17", "0.25", r#""2026-01-02T03:04:05Z""#, r#"{"a":[1,null]}"#].map(key_of);
     let shown: Vec<_> = keys.iter().flatten().map(ToString::to_string).collect();
     assert_eq!(shown, KEYS);
     assert_eq!(scope_of([Some("0oa1")]).to_string(), SCOPE);
@@ -140,7 +140,7 @@ fn of_row(batch: &RecordBatch, row: usize, word: &str) -> Option<RecordKey> {
             let rescued = rescued.value(row);
             rescued.strip_prefix(r#"{"/id":"#).unwrap().strip_suffix('}').unwrap()
         });
-        return value.and_then(of);
+        return value.and_then(key_of);
     }
     key(&[match column.data_type() {
         DataType::Utf8 if word == "json" => KeyValue::Json(column.as_string::<i32>().value(row).as_bytes()),
@@ -199,7 +199,7 @@ proptest! {
             let mut converter = Converter::new(schema, TableOptions::default(), Contract::Evolve);
             let batch = converter.convert_array(body.as_bytes()).unwrap();
             for (row, value) in values.iter().enumerate() {
-                prop_assert_eq!(of_row(&batch, row, word), of(value), "{} as {}", value, word);
+                prop_assert_eq!(of_row(&batch, row, word), key_of(value), "{} as {}", value, word);
             }
         }
     }
@@ -208,10 +208,10 @@ proptest! {
     fn numbers_have_one_key_only_if_they_are_one_number(one in -2000_i64..2000, other in -2000_i64..2000, zeros in 0_i32..4) {
         let text = |number: i64, power: i32| format!("{number}{}e{power}", "0".repeat(zeros.unsigned_abs() as usize));
         for power in [-3, -zeros, 0] {
-            let equal = of(&text(one, power)) == of(&text(other, power));
+            let equal = key_of(&text(one, power)) == key_of(&text(other, power));
             prop_assert_eq!(equal, one == other);
         }
-        prop_assert_eq!(of(&text(one, -zeros)), of(&one.to_string()));
+        prop_assert_eq!(key_of(&text(one, -zeros)), key_of(&one.to_string()));
     }
 
     #[test]

@@ -120,6 +120,7 @@ impl Pulled {
         let run = format!("_circulate/okta/acme.okta.com/users/{run_id}");
         let mut named = vec![self.index.clone(), format!("{run}.committed"), format!("{run}/promotion.json")];
         named.extend(index.parts.iter().map(|part| part.key.clone()));
+        named.extend(index.entry_files().map(|(file, _)| file.key.clone()));
         let mut records = Vec::new();
         for part in self.parts(&*self.to).await {
             for object in &part.objects {
@@ -388,6 +389,25 @@ async fn a_run_that_is_visible_but_not_committed_yet_is_left_for_the_next_pull()
     assert_eq!(run.lake.pull(&Script::new([])).run().await.report.status, Verdict::Complete);
     run.promotion().run().await.unwrap();
     assert_eq!(run.records().await, users(0..4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_of_keys_that_is_not_of_its_run_is_refused_and_leaves_nothing() {
+    for compact in [None, Some(SMALL)] {
+        for to in
+            ["../x.bin", "_circulate/okta/acme.okta.com/users/other/keys.bin", "okta/acme.okta.com/users/x"]
+        {
+            let run = pulled_as(Format::Json, Compression::Gzip, true).await;
+            let mut index = run.index_of().await;
+            index.keys.as_mut().unwrap().files[0].key = to.to_owned();
+            let object = manifest::to_object(run.index.clone(), &index).unwrap();
+            run.put(&*run.lake.sink, &run.index, object.bytes).await;
+            refused(&run, Promotion { compact, ..run.promotion() }, ErrorKind::Mismatch, to).await;
+            assert_eq!(run.to.keys(), Vec::<String>::new(), "{to}");
+            let verified = verify(&*run.lake.sink, &run.index, None).await.unwrap();
+            assert!(verified.problems.iter().any(|problem| problem.contains(to)), "{:?}", verified.problems);
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,11 +8,13 @@ use url::Url;
 
 use super::*;
 use crate::catalog::{Definition, endpoint_from_yaml};
+use crate::encode::Format;
 use crate::extract::batch::{BatchLimits, Memory};
 use crate::lake::entry_files::EntryReader;
 use crate::lake::manifest::{DeleteCounts, EntryFile, Part, read_part};
 use crate::lake::record_key::{KEY_ENTRY, KeyBuilder, KeyValue, SCOPE_ENTRY, key_entry, scope_of};
 use crate::lake::sink::{MemorySink, Object, Sink};
+use crate::lake::write::ObjectFormat;
 use crate::testing::{Faulty, Lake, ScriptedResponse, Server, okta, page};
 
 type Entry = [u8; KEY_ENTRY];
@@ -31,7 +33,7 @@ fn entry(parent: Option<&str>, id: &str) -> Entry {
 struct Org {
     users: Mutex<BTreeMap<u32, String>>,
     page: usize,
-    answers: Mutex<Option<ScriptedResponse>>,
+    fixed: Mutex<Option<ScriptedResponse>>,
 }
 
 impl Org {
@@ -56,13 +58,13 @@ impl Org {
     }
 
     /// Every request gets this response, or the list again.
-    fn answer(&self, response: Option<ScriptedResponse>) {
-        *self.answers.lock().unwrap() = response;
+    fn respond_with(&self, response: Option<ScriptedResponse>) {
+        *self.fixed.lock().unwrap() = response;
     }
 
     fn respond(&self, url: &Url) -> ScriptedResponse {
-        if let Some(answer) = &*self.answers.lock().unwrap() {
-            return answer.clone();
+        if let Some(fixed) = &*self.fixed.lock().unwrap() {
+            return fixed.clone();
         }
         let value =
             |name: &str| url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
@@ -181,7 +183,7 @@ fn reason(counts: &DeleteCounts) -> (u64, u64, &str) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_complete_full_run_deletes_what_it_lacks() {
+async fn a_complete_full_run_deletes_what_is_not_in_it() {
     let stand = Stand::new(Org::of(0..50, 20));
     assert_eq!(stand.full().await, counts(0));
     stand.org.remove([3, 17]);
@@ -275,15 +277,15 @@ async fn a_run_by_other_rights_deletes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_list_with_gaps_and_a_feature_that_is_lacking_delete_nothing() {
+async fn a_list_with_gaps_and_an_unavailable_feature_delete_nothing() {
     let list = "paginator: link_header\n  unavailable: {statuses: [410]}\n  errors:\n  - {when: {status: 403}, then: gap}";
     for (status, why) in [(403, "a list has gaps"), (410, "the account lacks a feature")] {
         let stand = Stand::with_list(Org::of(0..50, 20), list);
         stand.full().await;
-        stand.org.answer(Some(ScriptedResponse::new(status, "{}")));
+        stand.org.respond_with(Some(ScriptedResponse::new(status, "{}")));
         assert_eq!(reason(&stand.full().await), (0, 50, why), "{status}");
         // What was there is compared with all the same.
-        stand.org.answer(None);
+        stand.org.respond_with(None);
         stand.org.remove([7]);
         assert_eq!(stand.full().await, counts(1), "{status}");
         assert_eq!(stand.current_ids().await, stand.org.ids());
@@ -291,7 +293,7 @@ async fn a_list_with_gaps_and_a_feature_that_is_lacking_delete_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_numbered_pages_without_a_total_two_complete_runs_have_to_lack_a_record() {
+async fn of_numbered_pages_without_a_total_a_record_has_to_be_missing_twice() {
     let list = "page_size: {param: limit, max: 10}\n  paginator: {page: {to: page}}";
     let stand = Stand::with_list(Org::of(0..45, 10), list);
     stand.full().await;
@@ -307,7 +309,7 @@ async fn of_numbered_pages_without_a_total_two_complete_runs_have_to_lack_a_reco
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_a_list_that_is_assumed_to_be_whole_two_complete_runs_have_to_lack_a_record() {
+async fn of_a_list_that_is_assumed_to_be_whole_a_record_has_to_be_missing_twice() {
     // The API gives one page, however many are asked for.
     let stand = Stand::with_list(Org::of(0..9, 100), "paginator: link_header");
     stand.full().await;
@@ -454,8 +456,8 @@ async fn after_any_runs_the_lake_has_what_the_rules_leave() {
             let outcome = Box::pin(pull().run()).await;
             assert!(outcome.error.is_none(), "{at}: {:?}", outcome.error);
             let (there, is_whole) = (stand.org.ids(), is_full || !is_begun);
-            let lacking = model.difference(&there).count();
-            let too_many = model.len() >= 100 && lacking * 100 > model.len() * 20;
+            let missing = model.difference(&there).count();
+            let too_many = model.len() >= 100 && missing * 100 > model.len() * 20;
             if is_whole && (accepts || !(too_many || there.is_empty())) {
                 model.clone_from(&there);
             } else if is_whole {
@@ -523,6 +525,25 @@ async fn a_run_of_a_version_without_keys_is_compared_by_its_objects() {
     let deletes = stand.last().await.deletes.unwrap();
     let gone = BTreeSet::from([entry(None, "u3"), entry(None, "u60")]);
     assert_eq!(stand.entries(&deletes.files).await, gone.into_iter().collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_of_tables_without_keys_is_not_compared_until_somebody_agrees() {
+    let mut stand = Stand::new(Org::of(0..50, 20));
+    let mut tables = stand.pull(Mode::Full);
+    tables.options.objects = ObjectFormat::new(Format::Parquet, None, None, None).unwrap();
+    stand.run(tables).await;
+    stand.lake.sink = Arc::new(without_keys(&stand).await);
+    stand.org.remove([3]);
+    for _ in 0..2 {
+        let withheld = stand.full().await;
+        assert_eq!(withheld.count, 0);
+        let why = withheld.withheld.unwrap().reason;
+        assert!(why.contains("of a version that wrote no keys of tables"), "{why}");
+    }
+    stand.accepting().await;
+    stand.org.remove([4]);
+    assert_eq!(stand.full().await, counts(1), "from here on it is known");
 }
 
 #[tokio::test(start_paused = true)]
