@@ -57,6 +57,7 @@ __all__ = [
     "promote",
     "pull",
     "pull_async",
+    "reveals",
     "runs",
     "shown",
     "span_seconds",
