@@ -42,8 +42,10 @@ list:
   incremental:
     cursor: /updated
     format: rfc3339
-    since: {param: since}
-    until: {param: until}
+    param: since
+    since: "{since}"
+    until_param: until
+    until: "{until}"
     inclusive: true
     overlap: 1m
 """
@@ -212,7 +214,7 @@ class Story:
                 report = self.pull(mode="full")
                 # Half of them are not seen, and nothing is deleted. The cursor has moved on, so all are read again.
                 assert report.deletes is not None
-                assert report.deletes.withheld is not None
+                assert (report.deletes.count, report.deletes.withheld is not None) == (0, bool(self.expected))
                 self.saw({name: self.org.users[name] for name in sorted(self.org.users)[: self.org.sees]})
                 self.org.sees = None
                 self.then.append((self.committed(report), dict(self.expected)))
@@ -306,15 +308,15 @@ def test_after_random_pulls_current_is_the_org_and_at_is_the_org_then(tmp_path: 
 def test_children_of_deleted_parents_and_members_that_left_are_not_current(tmp_path: Path) -> None:
     with story(tmp_path, 9) as told:
         random = told.random
-        for number in range(12):
-            told.org.members[f"g{number}"] = {f"u{random.randrange(120):05}" for _ in range(60)}
-        for _ in range(12):
+        for number in range(PAGE + 5):
+            told.org.members[f"g{number}"] = {f"u{random.randrange(120):05}" for _ in range(70)}
+        for _ in range(6):
             told.pull("acme.groups", mode="full")
             told.pull("acme.members", mode="full")
             for group in random.sample(sorted(told.org.members), 3):
                 told.org.members[group] -= {random.choice(sorted(told.org.members[group]))}
                 told.org.members[group] |= {f"u{random.randrange(120):05}"}
-            if len(told.org.members) > 8 and random.random() < 0.3:
+            if random.random() < 0.3:
                 del told.org.members[random.choice(sorted(told.org.members))]
         told.pull("acme.groups", mode="full")
         told.pull("acme.members", mode="full")
@@ -332,7 +334,7 @@ def readers_own(lake: Lake) -> dict[str, datetime]:
         index = json.loads(file.read_text())
         marker = file.with_suffix(".committed")
         if marker.exists():
-            runs.append((json.loads(marker.read_text())["committed_at"], index["run_id"], index))
+            runs.append((_time(json.loads(marker.read_text())["committed_at"]), index["run_id"], index))
     current: dict[str, datetime] = {}
     for _, _, index in sorted(runs, key=lambda run: run[:2]):
         gone = set()
@@ -359,7 +361,7 @@ def _rows(path: Path) -> list[dict[str, Any]]:
             return list(pa.ipc.open_file(path).read_all().select(["id", "updated"]).to_pylist())
         case _:
             columns = {"id": "VARCHAR", "updated": "VARCHAR"}
-            found = duckdb.read_json(str(path), format="newline_delimited", columns=columns)
+            found = duckdb.read_json(str(path), format="newline_delimited", columns=columns).select("id", "updated")
             return [{"id": name, "updated": time} for name, time in found.fetchall()]
 
 
