@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute
 import pytest
 from support.cli import Cli, CliFor, StartOrg
 from support.places import Bucket
@@ -151,3 +152,54 @@ def test_streams_of_a_lake_are_listed(start_org: StartOrg, cli_for: CliFor) -> N
     (stream,) = _core.lake_streams(str(cli.place.lake()))
     assert (stream["stream"], stream["accounts"], stream["kind"]) == ("okta.users", ["practice"], "entity")
     assert (stream["runs"], stream["records"], stream["primary_key"]) == (1, 20, ["/id"])
+
+
+def test_history_changes_and_the_table_as_of_a_time(start_org: StartOrg, cli_for: CliFor) -> None:
+    org = start_org(users=60, seed=3)
+    cli = cli_for(org)
+    looks = [("--format", "json"), ("--format", "parquet"), ("--format", "json")]
+    known: list[tuple[str, list[tuple[str, str]]]] = []
+    for look in looks:
+        assert cli.pull("--full", *look).code == 0
+        known.append((cli.runs()[0]["ended_at"], truth(org)))
+        org.change(25)
+    for at, then in known:
+        assert shown(current(cli, at=at)) == then
+    history = current(cli, view="history")
+    assert history.column_names[:4] == ["_account", "_run_id", "_committed_at", "_change"]
+    versions = sorted({user for _, then in known for user in then})
+    upserts = history.filter(pa.compute.equal(history.column("_change"), "upsert"))
+    assert shown(upserts) == versions
+    changes = current(cli, view="changes", since=known[0][0])
+    assert set(changes.column("_run_id").to_pylist()) == {run["run_id"] for run in cli.runs()[:2]}
+    assert changes.num_rows == history.num_rows - len(known[0][1])
+    with pytest.raises(SettingsError, match="was committed until 2020") as refused:
+        current(cli, at="2020-01-01T00:00:00Z")
+    assert any(known[0][0][:10] in note for note in refused.value.__notes__)
+    with pytest.raises(SettingsError, match="changes since when"):
+        current(cli, view="changes")
+    with pytest.raises(SettingsError, match="invalid `view`: latest"):
+        current(cli, view="latest")
+
+
+@pytest.mark.parametrize("look", [("--format", "json", "--batch-records", "20"), ("--format", "parquet")])
+def test_events_are_there_once_and_are_selected_by_their_time(
+    start_org: StartOrg, cli_for: CliFor, look: tuple[str, ...]
+) -> None:
+    org = start_org(users=60, seed=3)
+    cli = cli_for(org)
+    for _ in range(3):
+        assert cli("pull", "okta.system_log", "--to", "lake", "--json", *look).code == 0
+        org.change(40)
+    events = pa.table(table(cli, "okta.system_log", columns=["uuid", "published"]))
+    ids = events.column("uuid").to_pylist()
+    assert len(ids) == len(set(ids)) > 80
+    times = sorted(events.column("published").to_pylist())
+    middle = times[len(times) // 2]
+    since = table(cli, "okta.system_log", columns=["uuid"], since=middle.isoformat())
+    assert pa.table(since).num_rows == sum(time >= middle for time in times)
+    report = since.report()
+    assert report["objects_skipped"] > 0 or report["objects_read"] == 1
+    refused = table(cli, "okta.system_log", since="2026-01-02T00:00:00Z", until="2026-01-01T00:00:00Z")
+    with pytest.raises(SettingsError, match="`since` is not before `until`"):
+        refused.report()

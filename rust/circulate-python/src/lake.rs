@@ -6,18 +6,20 @@ use arrow_array::{RecordBatch, RecordBatchReader};
 use arrow_schema::{ArrowError, SchemaRef};
 use circulate_core::catalog::Columns;
 use circulate_core::error::{Error, ErrorKind, Result};
+use circulate_core::extract::cursor::Window;
 use circulate_core::lake::manifest::Identity;
 use circulate_core::location::Locations;
 use circulate_core::read::lake as core_lake;
 use circulate_core::read::lake::{LakePlan, LakeReading, LakeReport, View};
 use circulate_core::state::StateStore;
 use circulate_core::stop::{Stop, StopReason};
+use jiff::Timestamp;
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyDict};
 use serde::Deserialize;
 
 use crate::locations::S3Arguments;
-use crate::options::{Arguments, Size, option_of};
+use crate::options::{Arguments, Size, Time, option_of};
 use crate::results::{document, py_result};
 use crate::runtime::{Brief, Watcher, wait};
 use crate::tables::{Schema, external, kept, schema_of, stream_capsule};
@@ -41,7 +43,7 @@ struct Request {
     location: String,
     stream: String,
     account: Option<String>,
-    view: View,
+    times: Times,
     columns: Option<Vec<String>>,
     identity: Option<Identity>,
     declared: Option<Columns>,
@@ -81,12 +83,11 @@ impl PyLakeTable {
         s3: Option<Arguments<S3Arguments>>,
         state: Option<String>,
     ) -> PyResult<Self> {
-        let view = py_result(py, view_of(view))?;
-        for (name, given) in [("at", at), ("since", since), ("until", until)] {
-            if given.is_some() {
-                return py_result(py, Err(not_built(name)));
-            }
-        }
+        let time = |name: &str, given: Option<&Bound<'_, PyAny>>| {
+            given.map(|given| option_of::<Time>(py, name, given).map(|Time(time)| time)).transpose()
+        };
+        let (at, since, until) = (time("at", at)?, time("since", since)?, time("until", until)?);
+        let times = py_result(py, Times::of(view, at, since, until))?;
         let memory = match memory {
             Some(given) => option_of::<Size>(py, "memory", given)?.0.max(LEAST_MEMORY),
             None => MEMORY,
@@ -100,7 +101,7 @@ impl PyLakeTable {
             location,
             stream,
             account,
-            view,
+            times,
             columns,
             identity,
             declared,
@@ -172,7 +173,7 @@ impl PyLakeTable {
 }
 
 async fn plan(request: Request, stop: Stop) -> Result<LakePlan> {
-    let Request { location, stream, account, view, columns, identity, declared, memory, locations, state } =
+    let Request { location, stream, account, times, columns, identity, declared, memory, locations, state } =
         request;
     let (source, endpoint) = stream
         .split_once('.')
@@ -187,7 +188,11 @@ async fn plan(request: Request, stop: Stop) -> Result<LakePlan> {
         None => None,
     };
     let (source, endpoint) = (source.to_owned(), endpoint.to_owned());
+    let Times { view, at, changed_after, window } = times;
     core_lake::LakeTable {
+        at,
+        changed_after,
+        window,
         sink,
         source,
         endpoint,
@@ -204,21 +209,43 @@ async fn plan(request: Request, stop: Stop) -> Result<LakePlan> {
     .await
 }
 
-fn view_of(view: &str) -> Result<View> {
-    match view {
-        "current" => Ok(View::Current),
-        "history" | "changes" => Err(not_built(view)),
-        _ => Err(Error::new(ErrorKind::Settings, "read lake", format!("invalid `view`: {view}"))
-            .hint("it is current, history or changes")),
-    }
+/// What times mean to a view: when runs were committed, or when records say that they are from.
+#[derive(Debug, Clone)]
+struct Times {
+    view: View,
+    at: Option<Timestamp>,
+    changed_after: Option<Timestamp>,
+    window: Window,
 }
 
-fn not_built(what: &str) -> Error {
-    Error::new(
-        ErrorKind::Settings,
-        "read lake",
-        format!("`{what}` is not there yet: this version reads the current table"),
-    )
+impl Times {
+    fn of(
+        view: &str,
+        at: Option<Timestamp>,
+        since: Option<Timestamp>,
+        until: Option<Timestamp>,
+    ) -> Result<Self> {
+        let wrong = |what: String, hint: &str| {
+            Err(Error::new(ErrorKind::Settings, "read lake", what).hint(hint.to_owned()))
+        };
+        let window = Window { since, until };
+        match view {
+            "current" => Ok(Self { view: View::Current, at, changed_after: None, window }),
+            "history" => Ok(Self { view: View::History, at, changed_after: None, window }),
+            "changes" if since.is_none() => wrong(
+                "changes since when?".to_owned(),
+                "give `since`, the time after which runs were committed",
+            ),
+            "changes" if until.is_some() => wrong(
+                "`until` beside the view changes".to_owned(),
+                "give `at`, the time until which runs were committed",
+            ),
+            "changes" => {
+                Ok(Self { view: View::History, at, changed_after: since, window: Window::default() })
+            }
+            _ => wrong(format!("invalid `view`: {view}"), "it is current, history or changes"),
+        }
+    }
 }
 
 fn identity_of(py: Python<'_>, given: &Bound<'_, PyDict>) -> PyResult<GivenIdentity> {

@@ -9,10 +9,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-use crate::catalog::{Definition, PageFormat, Pointer, RecordKind, RecordsSpec};
+use crate::catalog::{Definition, PageFormat, Pointer, RecordKind, RecordsSpec, TimeFormat, Zone};
 use crate::encode::{Compression, Format};
 use crate::error::{Error, ErrorKind, Result};
-use crate::extract::cursor::{Digest, MAX_DEDUP_SET, Recent, Window};
+use crate::extract::cursor::{Digest, MAX_DEDUP_SET, Recent, TimeRange, Window};
 use crate::extract::plan::Partition;
 use crate::lake::keys::check_key;
 use crate::lake::record_key::{KEY_ENTRY, SCOPE_ENTRY};
@@ -45,6 +45,31 @@ pub struct ObjectEntry {
     pub body_bytes: u64,
     /// SHA-256 of its bytes before compression, in hex.
     pub body_sha256: String,
+    /// Between which its records' times lie, as far as they have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub times: Option<ObjectTimes>,
+}
+
+/// Between which the times of an object's records lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObjectTimes {
+    /// None is before it.
+    pub min: Timestamp,
+    /// None is after it.
+    pub max: Timestamp,
+}
+
+impl ObjectTimes {
+    /// Those of both.
+    pub fn and(self, other: Self) -> Self {
+        Self { min: self.min.min(other.min), max: self.max.max(other.max) }
+    }
+}
+
+impl From<TimeRange> for ObjectTimes {
+    fn from(time: TimeRange) -> Self {
+        Self { min: time.from, max: time.to }
+    }
 }
 
 impl ObjectEntry {
@@ -469,18 +494,31 @@ pub struct Identity {
     /// The members that hold a record's time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub time: Vec<Pointer>,
+    /// How they write it.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub time_format: TimeFormat,
+    /// The zone of times without an offset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<Zone>,
+}
+
+fn is_usual(format: &TimeFormat) -> bool {
+    *format == TimeFormat::default()
 }
 
 impl Identity {
     /// That of the records of a definition.
     pub fn of(definition: &Definition) -> Self {
         let list = &definition.endpoint.list;
+        let rule = list.incremental();
         Self {
             kind: list.kind(),
             primary_key: list.primary_key.members().to_vec(),
             parents: definition.names_of_parents().into_iter().map(str::to_owned).collect(),
             version: list.version.clone(),
             time: list.times().to_vec(),
+            time_format: rule.map(|rule| rule.format_of_records().clone()).unwrap_or_default(),
+            time_zone: rule.and_then(|rule| rule.zone.records.clone()),
         }
     }
 

@@ -18,7 +18,7 @@ use crate::encode::{Compression, Encoder, Format, Ndjson, Scratch};
 use crate::error::{Error, ErrorKind, Result};
 use crate::extract::batch::Memory;
 use crate::lake::manifest::{
-    self, ObjectEntry, Part, PartRef, SCHEMA, Totals, read_body, read_part, sha256_hex,
+    self, ObjectEntry, ObjectTimes, Part, PartRef, SCHEMA, Totals, read_body, read_part, sha256_hex,
 };
 use crate::lake::sink::{Created, Object, Sink, another, create_same};
 use crate::lake::write::Budget;
@@ -105,6 +105,7 @@ impl<'p> Compaction<'p> {
             "" => Vec::new(),
             folder => {
                 let key = self.run.keys.group_object(folder, self.parts.len(), &suffix(&group));
+                let times = group.objects.iter().filter_map(|object| object.times).reduce(ObjectTimes::and);
                 // Until it is to be stored, nothing is lost by stopping.
                 let packed = tokio::select! {
                     packed = self.pack(&mut group) => packed?,
@@ -112,7 +113,7 @@ impl<'p> Compaction<'p> {
                 };
                 let (entry, created) = self.store(key, &group, packed).await?;
                 self.tally.add(&entry, created, &promotion.progress);
-                vec![entry]
+                vec![ObjectEntry { times, ..entry }]
             }
         };
         let part = self.part(group, objects);
@@ -207,7 +208,7 @@ impl<'p> Compaction<'p> {
         let bytes = stored.len() as u64;
         let sha256 = on_a_thread(move || sha256_hex(&stored)).await?;
         let (records, body_bytes) = (packed.records, packed.body_bytes);
-        Ok((ObjectEntry { key, records, bytes, sha256, body_bytes, body_sha256 }, created))
+        Ok((ObjectEntry { key, records, bytes, sha256, body_bytes, body_sha256, times: None }, created))
     }
 }
 

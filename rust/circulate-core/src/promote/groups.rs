@@ -114,6 +114,7 @@ mod tests {
             sha256: String::new(),
             body_bytes: 0,
             body_sha256: String::new(),
+            times: None,
         }
     }
 

@@ -202,7 +202,7 @@ impl<'p> Attempt<'p> {
         let pull = self.pull;
         let Some(rule) = pull.stream().incremental().filter(|rule| !rule.times().is_empty()) else {
             self.note_key(parents, record, key).await?;
-            self.writer.push(bytes).await?;
+            self.writer.push(bytes, None).await?;
             return Ok(true);
         };
         let time = RecordTimes::of(rule).greatest((0..rule.times().len()).map(|number| record.field(number)));
@@ -220,7 +220,7 @@ impl<'p> Attempt<'p> {
             self.position.repeats += 1;
             return Ok(false);
         }
-        self.writer.push(bytes).await?;
+        self.writer.push(bytes, time).await?;
         Ok(true)
     }
 

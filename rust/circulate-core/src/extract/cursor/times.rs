@@ -52,6 +52,11 @@ impl<'r> RecordTimes<'r> {
         Self { format: rule.format_of_records(), zone: rule.zone_of_records().cloned() }
     }
 
+    /// Those that are written in this format, without an offset in this zone.
+    pub fn written_as(format: &'r TimeFormat, zone: Option<TimeZone>) -> Self {
+        Self { format, zone }
+    }
+
     /// The greatest of a record's watched members that are times, given as JSON text.
     pub fn greatest<'f>(&self, fields: impl IntoIterator<Item = Option<&'f [u8]>>) -> Option<TimeRange> {
         fields.into_iter().flatten().filter_map(|field| self.read(field)).reduce(TimeRange::or_later)

@@ -6,6 +6,7 @@ mod object_format;
 mod object_store;
 mod object_writer;
 mod table;
+mod written_times;
 
 pub(crate) use budget::Budget;
 pub use object_format::ObjectFormat;

@@ -163,5 +163,5 @@ async fn store(
         content_encoding: looks.around().content_encoding(),
     };
     create_same(&*sink, object).await?;
-    Ok(ObjectEntry { key, records, bytes, sha256, body_bytes, body_sha256 })
+    Ok(ObjectEntry { key, records, bytes, sha256, body_bytes, body_sha256, times: None })
 }

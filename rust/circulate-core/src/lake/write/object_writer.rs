@@ -2,8 +2,10 @@
 
 use super::object_store::ObjectStore;
 use super::table::TableFilling;
+use super::written_times::WrittenTimes;
 use crate::encode::{Encoder, TableRules, TableState};
 use crate::error::Result;
+use crate::extract::cursor::TimeRange;
 use crate::lake::manifest::ObjectEntry;
 
 /// Writes the objects of one task.
@@ -11,6 +13,7 @@ use crate::lake::manifest::ObjectEntry;
 pub struct ObjectWriter {
     filling: Filling,
     store: ObjectStore,
+    times: WrittenTimes,
 }
 
 /// What records are gathered in.
@@ -28,23 +31,29 @@ impl ObjectWriter {
             Some(encoder) => Filling::Text { encoder, records: 0 },
             None => Filling::Table(TableFilling::new(looks, store.memory, rules)),
         };
-        Self { filling, store }
+        Self { filling, store, times: WrittenTimes::default() }
     }
 
-    /// Takes a record in. Waits while too many objects are on their way.
-    pub async fn push(&mut self, record: &[u8]) -> Result<()> {
+    /// Takes a record in, which has that time. Waits while too many objects are on their way.
+    pub async fn push(&mut self, record: &[u8], time: Option<TimeRange>) -> Result<()> {
         let (encoder, records) = match &mut self.filling {
-            Filling::Table(table) => return table.push(record, &mut self.store).await,
+            Filling::Table(table) => {
+                self.times.push(time);
+                return table.push(record, &mut self.store).await;
+            }
             Filling::Text { encoder, records } => (encoder, records),
         };
         let batch = self.store.looks.batch;
         if !batch.admit(*records, encoder.size_with(record.len())) {
+            self.times.close();
             self.store.store(encoder.finish(), std::mem::take(records)).await?;
         }
         let size = encoder.size_with(record.len());
         encoder.write(record);
+        self.times.push(time);
         *records += 1;
         if batch.full(*records, size) {
+            self.times.close();
             self.store.store(encoder.finish(), std::mem::take(records)).await?;
         }
         Ok(())
@@ -78,6 +87,9 @@ impl ObjectWriter {
             }
         }
         self.store.settle().await?;
-        Ok(std::mem::take(&mut self.store.stored))
+        let mut stored = std::mem::take(&mut self.store.stored);
+        self.times.close();
+        self.times.give(&mut stored);
+        Ok(stored)
     }
 }

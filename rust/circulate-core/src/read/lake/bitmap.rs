@@ -1,7 +1,5 @@
 //! Which rows of an object count.
 
-use arrow_array::BooleanArray;
-
 /// A set of rows, a bit each.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Bitmap {
@@ -31,11 +29,6 @@ impl Bitmap {
     pub(super) fn any(&self, from: usize, to: usize) -> bool {
         (from..to).any(|row| self.has(row))
     }
-
-    /// Those of a batch that begins at row `first`.
-    pub(super) fn mask(&self, first: usize, rows: usize) -> BooleanArray {
-        (first..first + rows).map(|row| Some(self.has(row))).collect()
-    }
 }
 
 #[cfg(test)]
@@ -51,6 +44,5 @@ mod tests {
         assert_eq!(rows.count(), 4);
         assert_eq!((0..300).filter(|row| rows.has(*row)).collect::<Vec<_>>(), [0, 63, 64, 200]);
         assert!(rows.any(100, 201) && !rows.any(100, 200) && !rows.any(201, 900));
-        assert_eq!(rows.mask(63, 3).iter().flatten().collect::<Vec<_>>(), [true, true, false]);
     }
 }

@@ -16,6 +16,7 @@ mod rows;
 mod runs;
 mod scan;
 mod table;
+mod times;
 
 pub use held::{HeldRun, held_runs};
 pub use report::{LakeReport, WithheldDeletes};
@@ -33,3 +34,11 @@ mod current_tests;
 #[cfg(test)]
 #[path = "tests/history.rs"]
 mod history_tests;
+
+#[cfg(test)]
+#[path = "tests/measure.rs"]
+mod measure;
+
+#[cfg(test)]
+#[path = "tests/times.rs"]
+mod times_tests;

@@ -46,3 +46,10 @@ pub struct LakeReport {
     /// The table has rows since this time only: what was before is not there any more.
     pub history_starts_at: Option<Timestamp>,
 }
+
+impl LakeReport {
+    /// Notes that what was before is not there any more.
+    pub(super) fn starts_at(&mut self, time: Timestamp) {
+        self.history_starts_at = self.history_starts_at.max(Some(time));
+    }
+}

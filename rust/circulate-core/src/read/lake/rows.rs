@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use arrow_array::{Array, RecordBatch};
+use arrow_array::{Array, BooleanArray, RecordBatch};
 use arrow_schema::{Fields, Schema};
 use arrow_select::filter::filter_record_batch;
 use bytes::Bytes;
@@ -13,6 +13,7 @@ use super::keys::KeyMembers;
 use super::objects::LakeObject;
 use super::places::{RESCUED, TablePlaces};
 use super::rebuild::record_of_row;
+use super::times::TimeFilter;
 use crate::error::{Error, ErrorKind, Result};
 use crate::page::Watch;
 use crate::table::{TableBuilder, TableOptions, TableSchema, conform};
@@ -33,14 +34,19 @@ pub(super) struct RunTables {
 pub(super) struct Rows<'c> {
     columns: &'c OutputColumns,
     origins: &'c [Origin],
+    filter: Option<&'c TimeFilter>,
     builder: TableBuilder,
     /// Where the rows in the builder are from.
     building: Vec<RowOrigin>,
 }
 
 impl<'c> Rows<'c> {
-    pub(super) fn new(columns: &'c OutputColumns, origins: &'c [Origin]) -> Self {
-        Self { columns, origins, builder: columns.builder(), building: Vec::new() }
+    pub(super) fn new(
+        columns: &'c OutputColumns,
+        origins: &'c [Origin],
+        filter: Option<&'c TimeFilter>,
+    ) -> Self {
+        Self { columns, origins, filter, builder: columns.builder(), building: Vec::new() }
     }
 
     /// Takes those rows of an object; `emit` gets batches that are full.
@@ -53,44 +59,60 @@ impl<'c> Rows<'c> {
         emit: &mut dyn FnMut(RecordBatch) -> Result<()>,
     ) -> Result<()> {
         let origin = (run_number(object), Change::Upsert);
-        if !self.columns.needs_records() {
+        if !self.columns.needs_records() && self.filter.is_none() {
             self.building.extend(std::iter::repeat_n(origin, rows.count()));
             return self.hand_over_if_full(emit);
         }
+        let filter = self.filter;
         let Some(tables) = tables.filter(|_| object.format.is_columnar()) else {
-            return object.each_record(stored, &Watch::default(), |row, record| {
-                if rows.has(row as usize) {
+            let everything = Watch::default();
+            let watch = filter.map_or(&everything, |filter| &filter.watch);
+            return object.each_record(stored, watch, |row, record| {
+                if rows.has(row as usize) && filter.is_none_or(|filter| filter.holds_record(record)) {
                     self.push(record.bytes, origin, emit)?;
                 }
                 Ok(())
             });
         };
         let schema = object.schema(stored)?;
+        let table = TablePlaces { columns: &tables.columns, options: tables.options, arrow: &schema };
+        let places = filter.map_or_else(Vec::new, |filter| filter.places(&table));
+        let is_time = |column: &str| {
+            filter.is_some()
+                && (column == RESCUED || places.iter().any(|place| place.column() == Some(column)))
+        };
+        let is_wanted = |batch: &RecordBatch, first: usize, row: usize| {
+            rows.has(first + row) && filter.is_none_or(|filter| filter.holds_row(batch, &places, row))
+        };
         if self.fits(object, stored, &schema, tables, rows)? {
             self.hand_over(emit)?;
-            return object.each_batch(
-                stored,
-                &schema,
-                |column| self.columns.uses(column),
-                Some(rows),
-                |first, batch| {
-                    let batch =
-                        filter_record_batch(&batch, &rows.mask(first, batch.num_rows())).map_err(failed)?;
-                    let conformed = conform(&batch, &self.columns.records)?;
-                    let origins = vec![origin; conformed.num_rows()];
+            let uses = |column: &str| self.columns.uses(column);
+            let columns = |column: &str| uses(column) || is_time(column);
+            return object.each_batch(stored, &schema, columns, Some(rows), |first, batch| {
+                let mask: BooleanArray =
+                    (0..batch.num_rows()).map(|row| Some(is_wanted(&batch, first, row))).collect();
+                let used: Vec<_> = (0..batch.num_columns())
+                    .filter(|number| uses(batch.schema().field(*number).name()))
+                    .collect();
+                let batch = batch.project(&used).map_err(failed)?;
+                let batch = filter_record_batch(&batch, &mask).map_err(failed)?;
+                let conformed = conform(&batch, &self.columns.records)?;
+                let origins = vec![origin; conformed.num_rows()];
+                if origins.is_empty() {
+                    Ok(())
+                } else {
                     emit(self.columns.output(Some(&conformed), &origins, self.origins)?)
-                },
-            );
+                }
+            });
         }
-        let places = TablePlaces { columns: &tables.columns, options: tables.options, arrow: &schema };
         object.each_batch(
             stored,
             &schema,
             |_| true,
             Some(rows),
             |first, batch| {
-                for row in (0..batch.num_rows()).filter(|row| rows.has(first + row)) {
-                    self.push(&record_of_row(&places, &batch, row)?, origin, emit)?;
+                for row in (0..batch.num_rows()).filter(|row| is_wanted(&batch, first, *row)) {
+                    self.push(&record_of_row(&table, &batch, row)?, origin, emit)?;
                 }
                 Ok(())
             },

@@ -29,6 +29,11 @@ impl CommittedRun {
         StreamKeys::new(&self.index.stream_id(), &self.index.run_id, self.index.started_at)
     }
 
+    /// Whether it went on where an earlier run had ended.
+    pub(super) fn follows_another(&self) -> bool {
+        self.index.mode == "incremental" && self.index.window.since.is_some()
+    }
+
     /// Whether it took everything there was, and got it.
     pub(super) fn is_complete_and_whole(&self) -> bool {
         let whole = match self.index.mode.as_str() {

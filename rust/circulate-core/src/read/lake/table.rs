@@ -1,7 +1,7 @@
 //! A stream's table: what a lake says about it, in two passes. The first one looks at keys and finds the versions that count,
 //! the second one reads these.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZero;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -23,12 +23,14 @@ use super::report::{LakeReport, WithheldDeletes};
 use super::rows::{Rows, RunTables};
 use super::runs::{self, CommittedRun, FoundRuns};
 use super::scan::{Rule, Scan};
+use super::times::TimeFilter;
 use crate::catalog::{Columns, RecordKind};
 use crate::error::{Error, ErrorKind, Result};
+use crate::extract::cursor::Window;
 use crate::lake::entry_files::read_entries;
-use crate::lake::manifest::{Identity, Part, Withheld, read_part, read_stored};
+use crate::lake::manifest::{Identity, Part, Withheld, read_part, read_stored, sha256_hex};
 use crate::lake::record_key::KEY_ENTRY;
-use crate::lake::sink::Sink;
+use crate::lake::sink::{Sink, differs, missing};
 use crate::lake::stream_id::StreamId;
 use crate::page::Watch;
 use crate::state::StateStore;
@@ -62,6 +64,8 @@ pub struct LakeTable {
     pub at: Option<Timestamp>,
     /// Of the history, what runs say that were committed after this time.
     pub changed_after: Option<Timestamp>,
+    /// What is wanted by the time that records have.
+    pub window: Window,
     /// The columns that are wanted, in this order; `None` for all.
     pub columns: Option<Vec<String>>,
     /// What identifies records of runs by older versions, which do not say it.
@@ -102,6 +106,7 @@ pub struct LakePlan {
     objects: Vec<Counted>,
     /// What the keys of records are, where some were deleted.
     members: KeyMembers,
+    filter: Option<TimeFilter>,
     report: LakeReport,
 }
 
@@ -118,24 +123,33 @@ impl LakeTable {
         let mut report = LakeReport::default();
         let by_account = self.runs(&mut report).await?;
         let identity = self.identity_of(&by_account)?;
+        self.check_window(&identity)?;
         let mut runs = Runs { all: Vec::new(), tables: Vec::new(), origins: Vec::new() };
         let mut objects = Vec::new();
         for (account, committed) in by_account {
             let committed = self.needed(&account, &identity, committed)?;
             let first = runs.all.len();
             runs.extend(committed);
-            self.count(&identity, &runs, first, &mut objects, &mut report).await?;
+            self.count_what_is_left(&identity, &runs, first, &mut objects, &mut report).await?;
         }
         report.runs = runs.all.len() as u64;
         report.first_committed_at = runs.all.iter().map(|run| run.committed_at).min();
         report.last_committed_at = runs.all.iter().map(|run| run.committed_at).max();
         let (all, options) = self.all_columns(&runs, &objects).await?;
+        // Of a table without a row nobody knows the columns.
+        let all = if objects.is_empty() { all.with_texts(self.columns.iter().flatten()) } else { all };
         let with_history = self.view == View::History;
         let columns = OutputColumns::new(all, options, with_history, self.columns.as_deref())?;
         let members = KeyMembers::new(&identity);
+        let filter = TimeFilter::new(&self.window, &identity);
+        if let Some(filter) = &filter {
+            let all = objects.len();
+            objects.retain(|counted| filter.may_hold(&counted.object.entry));
+            report.objects_skipped += (all - objects.len()) as u64;
+        }
         let Runs { tables, origins, .. } = runs;
         let (sink, memory) = (self.sink, self.memory);
-        Ok(LakePlan { sink, memory, columns, origins, tables, objects, members, report })
+        Ok(LakePlan { sink, memory, columns, origins, tables, objects, members, filter, report })
     }
 
     fn name(&self) -> String {
@@ -201,6 +215,30 @@ impl LakeTable {
         })
     }
 
+    /// Whether records can be selected by their time.
+    fn check_window(&self, identity: &Identity) -> Result<()> {
+        if self.window == Window::default() {
+            return Ok(());
+        }
+        if self.window.is_empty() {
+            return Err(self.wrong(ErrorKind::Settings, "`since` is not before `until`"));
+        }
+        if identity.time.is_empty() {
+            let what =
+                "its records have no time to select them by: the definition has no `incremental.cursor`";
+            return Err(self
+                .wrong(ErrorKind::Settings, what)
+                .hint("select by a column of the table instead"));
+        }
+        if self.view == View::History && identity.kind == RecordKind::Entity {
+            let what = "its history is not selected by the time of records: what was deleted has none";
+            return Err(self
+                .wrong(ErrorKind::Settings, what)
+                .hint("select by `_committed_at`, or read `changes` since a time"));
+        }
+        Ok(())
+    }
+
     /// Of the runs of an account those that the table is of.
     fn needed(
         &self,
@@ -224,8 +262,9 @@ impl LakeTable {
         })
     }
 
-    /// Finds the rows of an account that count, of the runs from number `first` on.
-    async fn count(
+    /// Finds the rows of an account that count, of the runs from number `first` on. Those that retention has removed are left out
+    /// where the table can be told without them.
+    async fn count_what_is_left(
         &self,
         identity: &Identity,
         runs: &Runs,
@@ -233,6 +272,39 @@ impl LakeTable {
         objects: &mut Vec<Counted>,
         report: &mut LakeReport,
     ) -> Result<()> {
+        let of_account = &runs.all[first..];
+        let begins = if self.view == View::Current { generation(identity, of_account) } else { 0 };
+        let mut from = first + begins;
+        if of_account.first().is_some_and(CommittedRun::follows_another) && begins == 0 {
+            report.starts_at(of_account[0].committed_at);
+        }
+        loop {
+            let mut attempt = report.clone();
+            let Some(gone) = self.count(identity, runs, from, objects, &mut attempt).await? else {
+                *report = attempt;
+                return Ok(());
+            };
+            let later = gone.run + 1;
+            let is_told = identity.kind == RecordKind::Event || self.view == View::History;
+            if !is_told || later >= runs.all.len() {
+                return Err(gone.error());
+            }
+            from = later;
+            report.starts_at(runs.all[from].committed_at);
+        }
+    }
+
+    /// Finds the rows of an account that count, of the runs from number `first` on; or the last of them whose objects retention has
+    /// removed.
+    async fn count(
+        &self,
+        identity: &Identity,
+        runs: &Runs,
+        first: usize,
+        objects: &mut Vec<Counted>,
+        report: &mut LakeReport,
+    ) -> Result<Option<GoneObject>> {
+        let filter = TimeFilter::new(&self.window, identity);
         let mut found = Vec::new();
         // A number stands for the beginning of each run.
         let mut starts = Vec::new();
@@ -240,7 +312,14 @@ impl LakeTable {
             starts.push(to_number(found.len())?);
             found.push(None);
             for object in objects_of(&*self.sink, run, number).await? {
-                found.push(Some(Arc::new(object)));
+                // What happened twice did so at the same time.
+                if identity.kind == RecordKind::Event
+                    && !filter.as_ref().is_none_or(|filter| filter.may_hold(&object.entry))
+                {
+                    report.objects_skipped += 1;
+                } else {
+                    found.push(Some(Arc::new(object)));
+                }
             }
         }
         to_number(found.len())?;
@@ -255,7 +334,7 @@ impl LakeTable {
                 };
                 let with_rows = |counted: &Counted| counted.rows.count() > 0;
                 objects.extend(found.into_iter().flatten().map(all).filter(with_rows));
-                return Ok(());
+                return Ok(None);
             }
         };
         let scan = Scan::new(rule, self.view == View::History);
@@ -288,7 +367,12 @@ impl LakeTable {
         }
         let scans = stream::iter(scans).map(ObjectScan::run);
         let mut scans = scans.buffer_unordered(at_once);
+        let mut gone = BTreeSet::new();
         while let Some((number, without_key)) = scans.try_next().await? {
+            let Some(without_key) = without_key else {
+                gone.insert(number);
+                continue;
+            };
             report.without_key += without_key.len() as u64;
             let start = starts[starts.partition_point(|start| *start < number) - 1];
             let is_wanted = start >= first_run;
@@ -297,6 +381,9 @@ impl LakeTable {
             }
         }
         drop(scans);
+        if !gone.is_empty() {
+            return gone_object(&found, &gone).map(Some);
+        }
         let Some((_, entries)) = Arc::into_inner(context) else {
             unreachable!("all of its scans have ended")
         };
@@ -316,7 +403,7 @@ impl LakeTable {
                 objects.push(Counted { object, rows, deleted });
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Adds what a run deleted.
@@ -546,17 +633,76 @@ struct ObjectScan {
 }
 
 impl ObjectScan {
-    /// Goes through it; returns its number, and the rows that have no key.
-    async fn run(self) -> Result<(u32, Vec<u32>)> {
+    /// Goes through it; returns its number, and the rows that have no key; `None` if it is not there.
+    async fn run(self) -> Result<(u32, Option<Vec<u32>>)> {
         stop_if_requested(&self.stop)?;
-        let stored = read_stored(&*self.sink, &self.object.entry).await?;
+        let entry = &self.object.entry;
+        let Some(stored) = self.sink.read(&entry.key).await? else { return Ok((self.at.1, None)) };
         blocking(move || {
             let Self { context, object, tables, at, .. } = self;
+            if sha256_hex(&stored) != object.entry.sha256 {
+                return Err(differs(&object.entry.key));
+            }
             let (scan, entries) = &*context;
-            Ok((at.1, scan.object(&object, &stored, tables.as_deref(), at, entries)?))
+            Ok((at.1, Some(scan.object(&object, &stored, tables.as_deref(), at, entries)?)))
         })
         .await
     }
+}
+
+/// An object that retention has removed, the last one of those that are not there.
+struct GoneObject {
+    run: usize,
+    key: String,
+}
+
+impl GoneObject {
+    fn error(&self) -> Error {
+        missing(&self.key).hint(
+            "if retention removed it, pull the stream once with --full: what was before is not needed then; the history \
+             begins with what is left",
+        )
+    }
+}
+
+/// Retention removes what is oldest. An object that is missing behind one that is there was removed by somebody else.
+fn gone_object(found: &[Option<Arc<LakeObject>>], gone: &BTreeSet<u32>) -> Result<GoneObject> {
+    let mut last = None;
+    for (number, object) in (0..).zip(found) {
+        let Some(object) = object else { continue };
+        match (gone.contains(&number), last.is_none() || gone.range(number..).next().is_some()) {
+            (true, _) => last = Some(object),
+            (false, true) => {
+                let next = gone.range(number..).next().and_then(|number| found[*number as usize].as_ref());
+                return Err(missing(next.map_or("", |object| &object.entry.key)));
+            }
+            (false, false) => break,
+        }
+    }
+    let object = last.ok_or_else(|| missing(""))?;
+    Ok(GoneObject { run: object.run, key: object.entry.key.clone() })
+}
+
+/// The number of the last run that read everything and says what is not there: for the current table none before it is needed.
+fn generation(identity: &Identity, runs: &[CommittedRun]) -> usize {
+    if !identity.is_merged() {
+        return 0;
+    }
+    let says_it = |run: &CommittedRun| {
+        let keys = run.index.keys.as_ref().is_some_and(|keys| keys.whole && keys.complete);
+        let deletes = run.index.deletes.as_ref();
+        let nothing_left =
+            deletes.is_none_or(|deletes| deletes.withheld.is_none() && deletes.candidates.count == 0);
+        let same = run.index.identity.as_ref().is_some_and(|then| {
+            (&then.primary_key, &then.parents) == (&identity.primary_key, &identity.parents)
+        });
+        keys && nothing_left && same && run.is_complete_and_whole()
+    };
+    let Some(last) = runs.iter().rposition(says_it) else { return 0 };
+    // What has no key is never deleted.
+    let all_have_keys =
+        |run: &CommittedRun| run.index.keys.as_ref().is_some_and(|keys| keys.without_key == 0);
+    if runs[..last].iter().all(all_have_keys) { last } else { 0 }
 }
 
 fn all_rows(object: &LakeObject) -> Bitmap {
@@ -644,7 +790,7 @@ impl LakePlan {
     async fn send(self: Arc<Self>, sender: mpsc::Sender<RecordBatch>, stop: Stop) -> Result<LakeReport> {
         let largest = self.objects.iter().map(|counted| counted.object.memory()).max().unwrap_or(0);
         let ahead = if largest > self.memory / 8 { 1 } else { 2 };
-        let needs_records = self.columns.needs_records();
+        let needs_records = self.columns.needs_records() || self.filter.is_some();
         let (bytes, mut stored) = mpsc::channel::<Bytes>(ahead);
         let fetching = {
             let (plan, stop) = (Arc::clone(&self), stop.clone());
@@ -670,7 +816,7 @@ impl LakePlan {
                 count += batch.num_rows() as u64;
                 sender.blocking_send(batch).map_err(|_| nobody_takes_them())
             };
-            let mut rows = Rows::new(&plan.columns, &plan.origins);
+            let mut rows = Rows::new(&plan.columns, &plan.origins, plan.filter.as_ref());
             for counted in &plan.objects {
                 stop_if_requested(&stop)?;
                 // Why nothing comes is known by whoever fetches.

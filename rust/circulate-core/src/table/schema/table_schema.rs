@@ -114,6 +114,14 @@ impl TableSchema {
         self
     }
 
+    /// The schema with columns of text by those names, but for those of ours.
+    pub fn with_texts<'n>(self, names: impl IntoIterator<Item = &'n String>) -> Self {
+        let is_free = |name: &&String| !name.is_empty() && !name.starts_with('_');
+        let member = |name: &String| Member { name: name.clone(), kind: MemberType::String, declared: false };
+        let members = names.into_iter().filter(is_free).map(member).collect();
+        self.united(&Self { members, ..Self::nothing() })
+    }
+
     /// One without columns.
     pub fn nothing() -> Self {
         Self { parent: Vec::new(), keyed: false, members: Vec::new() }

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::model::{
-    Look, ReadTable, TestLake, TestRun, block_on, by_id, committed_at, content, expected, key_of, lake_of,
-    rank, read, run,
+    Look, ReadTable, TestLake, TestRun, block_on, by_id, committed_at, expected, key_of, lake_of, rank, read,
+    run,
 };
 use super::*;
 use crate::encode::Compression;
@@ -125,6 +125,49 @@ async fn deletes_of_a_tampered_file_are_an_error_and_withheld_ones_are_named() {
     lake.sink.remove(&file).await.unwrap();
     lake.create(&file, vec![0; 32]).await;
     assert!(read(lake.table()).await.unwrap_err().to_string().contains(&file));
+}
+
+/// Removes the objects of a run, as retention does.
+async fn forget(lake: &TestLake, run: u32) {
+    let run = format!("/20261122T{run:06}000Z-");
+    for key in lake.sink.keys().into_iter().filter(|key| key.starts_with("test/") && key.contains(&run)) {
+        lake.sink.remove(&key).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_retention_removed_is_not_needed_after_a_full_run_that_says_what_is_gone() {
+    let records = |n: u8| (0..n).map(|id| json!({"id": id, "n": n})).collect::<Vec<_>>();
+    let mut runs = [4, 3, 2].map(|n| TestRun::of(JSON, &records(n)));
+    runs[1].objects = records(3).into_iter().map(|record| vec![record]).collect();
+    runs[2].full = false;
+    let identity = by_id();
+    let mut lake = lake_of(identity.clone(), &runs).await;
+    forget(&lake, 0).await;
+    let error = read(lake.table()).await.unwrap_err();
+    assert!(
+        error.to_string().contains("000000000Z-") && error.hint_text().unwrap().contains("--full"),
+        "{error}"
+    );
+    let history = read(LakeTable { view: View::History, ..lake.table() }).await.unwrap();
+    assert_eq!((history.report.rows, history.report.history_starts_at), (5, Some(committed_at(1))));
+    // The second object of a run, while its first one is there.
+    let keys = lake.sink.keys();
+    let gone = keys.iter().filter(|key| key.starts_with("test/") && key.contains("T000001")).nth(1).unwrap();
+    lake.sink.remove(gone).await.unwrap();
+    let error = read(LakeTable { view: View::History, ..lake.table() }).await.unwrap_err();
+    assert!(error.to_string().contains(gone), "{error}");
+    // What a full run says that has keys beside its manifest needs nothing of those before it.
+    for whole in [false, true] {
+        lake = TestLake::new(identity.clone());
+        lake.keys = json!({"files": [], "whole": whole, "complete": true, "selection": "s"});
+        for run in &runs {
+            lake.write(run).await;
+        }
+        forget(&lake, 0).await;
+        let table = read(lake.table()).await;
+        assert_eq!(table.map(|table| table.report.rows).ok(), whole.then_some(3));
+    }
 }
 
 #[tokio::test]

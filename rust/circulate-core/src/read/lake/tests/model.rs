@@ -17,6 +17,7 @@ use super::*;
 use crate::clock::later;
 use crate::encode::{Compression, Encoder, Format, JsonArray, Ndjson, Scratch};
 use crate::error::Result;
+use crate::extract::cursor::Window;
 use crate::lake::entry_files::write_entries;
 use crate::lake::keys::StreamKeys;
 use crate::lake::manifest::{self, sha256_hex};
@@ -84,7 +85,11 @@ impl TestRun {
 #[derive(Debug)]
 pub(super) struct TestLake {
     pub(super) sink: Arc<MemorySink>,
+    /// Where runs are written.
+    pub(super) place: Arc<dyn Sink>,
     pub(super) identity: Value,
+    /// What each run says of its keys.
+    pub(super) keys: Value,
     runs: u32,
     pub(super) memory: u64,
 }
@@ -97,17 +102,27 @@ pub(super) fn committed_at(n: u32) -> Timestamp {
 
 impl TestLake {
     pub(super) fn new(identity: Value) -> Self {
-        Self { sink: Arc::default(), identity, runs: 0, memory: 64_000_000 }
+        let sink = Arc::<MemorySink>::default();
+        Self { place: Arc::clone(&sink) as _, sink, identity, keys: Value::Null, runs: 0, memory: 64_000_000 }
     }
 
     pub(super) async fn create(&self, key: &str, bytes: impl Into<Bytes>) {
         let object =
             Object { key: key.to_owned(), bytes: bytes.into(), content_type: "", content_encoding: None };
-        self.sink.create(object).await.unwrap();
+        self.place.create(object).await.unwrap();
     }
 
     /// Writes a run, and returns the key of its index.
     pub(super) async fn write(&mut self, run: &TestRun) -> String {
+        self.write_objects(run, run.objects.iter().cloned()).await
+    }
+
+    /// Writes a run with those objects.
+    pub(super) async fn write_objects(
+        &mut self,
+        run: &TestRun,
+        objects: impl Iterator<Item = Vec<Value>>,
+    ) -> String {
         let number = self.runs;
         self.runs += 1;
         let run_id = format!("20261122T{number:06}000Z-0123456789");
@@ -115,12 +130,12 @@ impl TestLake {
         let started_at = committed_at(number);
         let keys = StreamKeys::new(&stream, &run_id, started_at);
         let (mut entries, mut converter) = (Vec::new(), None);
-        for (number, records) in run.objects.iter().enumerate() {
-            let (body, stored) = encoded(run.look, records, &mut converter);
+        for (number, records) in objects.enumerate() {
+            let (body, stored) = encoded(run.look, &records, &mut converter);
             let key = keys.object(0, 1, number as u64, ".x");
             entries.push(json!({
                 "key": key, "records": records.len(), "bytes": stored.len(), "sha256": sha256_hex(&stored),
-                "body_bytes": body.len(), "body_sha256": sha256_hex(&body),
+                "body_bytes": body.len(), "body_sha256": sha256_hex(&body), "times": times_of(&records),
             }));
             self.create(&key, stored).await;
         }
@@ -156,12 +171,12 @@ impl TestLake {
             "window": {"since": if run.full { Value::Null } else { json!("2026-01-01T00:00:00Z") }, "until": null},
             "started_at": started_at, "first_server_date": null, "parts": [reference], "totals": totals,
             "cursors": {}, "dedup_key": null, "gaps": [], "repeats": 0, "identity": self.identity, "tables": tables,
-            "deletes": deletes,
+            "deletes": deletes, "keys": self.keys,
         });
         self.create(&keys.index(), serde_json::to_vec(&index).unwrap()).await;
         manifest::parse::<manifest::Index>("it", &serde_json::to_vec(&index).unwrap()).unwrap();
         if !run.uncommitted {
-            Marker::create(&*self.sink, &keys, &run_id, committed_at(number)).await.unwrap();
+            Marker::create(&*self.place, &keys, &run_id, committed_at(number)).await.unwrap();
         }
         keys.index()
     }
@@ -175,19 +190,20 @@ impl TestLake {
             return Value::Null;
         }
         let (count, key) = (entries.len(), format!("{}deletes-0.bin", keys.parts()));
-        let file = write_entries::<KEY_ENTRY>(&*self.sink, key, entries.concat()).await.unwrap();
+        let file = write_entries::<KEY_ENTRY>(&*self.place, key, entries.concat()).await.unwrap();
         json!({"count": count, "files": [file]})
     }
 
     pub(super) fn table(&self) -> LakeTable {
         LakeTable {
-            sink: Arc::clone(&self.sink) as _,
+            sink: Arc::clone(&self.place),
             source: "test".to_owned(),
             endpoint: "things".to_owned(),
             account: None,
             view: View::Current,
             at: None,
             changed_after: None,
+            window: Window::default(),
             columns: None,
             identity: None,
             declared: None,
@@ -195,6 +211,16 @@ impl TestLake {
             store: None,
             stop: Stop::new(None),
         }
+    }
+}
+
+/// Between which the times `at` of records lie.
+fn times_of(records: &[Value]) -> Value {
+    let times = records.iter().filter_map(|record| record["at"].as_str());
+    let times: Vec<Timestamp> = times.filter_map(|text| text.parse().ok()).collect();
+    match (times.iter().min(), times.iter().max()) {
+        (Some(min), Some(max)) => json!({"min": min, "max": max}),
+        _ => Value::Null,
     }
 }
 
