@@ -105,7 +105,10 @@ def ages(  # noqa: PLR0913 - how it is drawn
 
     figure = Picture(figsize=(WIDTH, 3.4), layout="constrained")
     panel = figure.subplots()
-    layers = [days if labels is None else days[np.isin(labels, list(group.labels))] for group in groups]
+    layers = [days]
+    if labels is not None:
+        number = figures.numbered(labels.tolist(), groups)
+        layers = [days[number == each] for each in range(len(groups))]
     _stack(panel, layers, groups, edges, length)
     figures.clean(panel)
     panel.yaxis.set_major_locator(MaxNLocator(5, integer=True))

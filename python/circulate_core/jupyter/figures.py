@@ -22,7 +22,7 @@ from circulate_core.console import counted, span
 from circulate_core.exceptions import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import timedelta
 
     from matplotlib.axes import Axes
@@ -144,6 +144,12 @@ def groups(labels: Sequence[str], top: int, colours: Mapping[str, str] | None = 
     if rest:
         found.append(Group(rest[0] if len(rest) == 1 else counted(len(rest), "other"), frozenset(rest), OTHER))
     return found
+
+
+def numbered(labels: Iterable[str], groups: Sequence[Group]) -> NDArray[np.int64]:
+    """Return for each label in which of the groups it is."""
+    numbers = {label: number for number, group in enumerate(groups) for label in group.labels}
+    return np.array([numbers[label] for label in labels], dtype=np.int64)
 
 
 def bars(panel: Axes, across: tuple[Numbers, Numbers], upright: tuple[Numbers, Numbers], colour: str) -> None:

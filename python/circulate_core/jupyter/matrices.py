@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from circulate_core.console import counted
 from circulate_core.exceptions import SettingsError
 from circulate_core.jupyter import figures
-from circulate_core.jupyter.columns import as_labels, as_strings, name_of
+from circulate_core.jupyter.columns import as_labels, as_strings, distinct, name_of
 from circulate_core.jupyter.figures import INK, WIDTH, Picture
 
 if TYPE_CHECKING:
@@ -54,8 +54,10 @@ class _Cells(NamedTuple):
 
     def weights(self) -> Shares:
         """Return how much of its place each takes: those of the same row and column share it."""
-        _, which, times = np.unique(np.stack([self.row, self.column]), axis=1, return_inverse=True, return_counts=True)
-        return 1.0 / times[which.reshape(-1)]
+        pair = self.row * (int(self.column.max()) + 1) + self.column
+        _, which, times = np.unique(pair, return_inverse=True, return_counts=True)
+        weights: Shares = 1.0 / times[which]
+        return weights
 
 
 class _Shares(NamedTuple):
@@ -105,8 +107,7 @@ def matrix(  # noqa: PLR0913 - how it is drawn
     # Labels are ranked by how many pairs have them, however often these were given.
     pairs = _once(row, column, label)
     groups = figures.groups([label_names[number] for number in pairs.group], top, colours)
-    group_of = {name: number for number, group in enumerate(groups) for name in group.labels}
-    cells = _once(pairs.row, pairs.column, np.array([group_of[name] for name in label_names])[pairs.group])
+    cells = _once(pairs.row, pairs.column, figures.numbered(label_names, groups)[pairs.group])
 
     sizes = _without_groups(cells)
     row_sizes, column_sizes = np.bincount(sizes.row), np.bincount(sizes.column)
@@ -165,7 +166,10 @@ def _numbered(names: Sequence[str]) -> tuple[list[str], Numbers]:
 
 
 def _once(row: Numbers, column: Numbers, group: Numbers) -> _Cells:
-    return _Cells(*np.unique(np.stack([row, column, group]), axis=1))
+    # One number for each: a sort of these is several times as fast as one of rows.
+    columns, groups = int(column.max()) + 1, int(group.max()) + 1
+    pair, group = np.divmod(distinct((row * columns + column) * groups + group), groups)
+    return _Cells(*np.divmod(pair, columns), group)
 
 
 def _without_groups(cells: _Cells) -> _Cells:

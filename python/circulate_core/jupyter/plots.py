@@ -31,7 +31,7 @@ try:
 
     from circulate_core.jupyter import figures
     from circulate_core.jupyter.ages import ages
-    from circulate_core.jupyter.columns import as_datetimes, as_labels, now_or
+    from circulate_core.jupyter.columns import as_datetimes, as_labels, distinct, now_or
     from circulate_core.jupyter.figures import COLOURS, INK, OTHER, WIDTH, Group, Picture
     from circulate_core.jupyter.matrices import matrix
 except ImportError as error:
@@ -206,11 +206,14 @@ def over_time(  # noqa: PLR0913 - how it is drawn
     groups = [Group("", frozenset(), COLOURS[0])]
     if labels is not None:
         groups = figures.groups(labels.tolist(), top, colours)
-    layers = [lasting if labels is None else lasting.of(np.isin(labels, list(group.labels))) for group in groups]
+    layers = [lasting]
+    if labels is not None:
+        number = figures.numbered(labels.tolist(), groups)
+        layers = [lasting.of(number == each) for each in range(len(groups))]
 
     figure = Picture(figsize=(WIDTH, 4.4), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[2, 1])
-    instants = np.unique(times)
+    instants = distinct(times)
     if len(instants) > STEPS:
         instants = np.unique(first + (last - first) * np.arange(STEPS) // STEPS)
     counts = [layer.at(instants) for layer in layers]
@@ -453,8 +456,9 @@ def _by_label(
 ) -> list[tuple[str, NDArray[Any], str]]:
     """Count by label and bin."""
     counts = []
-    for group in of_labels:
-        times = utc_times[np.isin(labels, list(group.labels))]
+    number = figures.numbered(labels.tolist(), of_labels)
+    for each, group in enumerate(of_labels):
+        times = utc_times[number == each]
         counts.append((group.counted(len(times)), np.histogram(_ms(times), _ms(edges))[0], group.colour))
     return counts
 
