@@ -31,10 +31,12 @@ def names() -> None:
     lake = circulate_core.lake("lake", state="dynamodb://circulate")
     assert_type(lake, Lake)
     assert_type(lake.tables(), circulate_core.LakeStreams)
+    assert_type(lake.tables()[0], circulate_core.LakeStream)
+    assert_type(lake.tables()[0].uncounted, tuple[circulate_core.Uncounted, ...])
+    assert_type(circulate_core.coverage(lake), circulate_core.Coverages)
+    assert_type(circulate_core.coverage(lake)[0], circulate_core.Coverage)
     assert_type(lake["okta.users"].at("7d"), circulate_core.LakeTable)
-    assert_type(
-        lake.table("okta.users", columns=["id"]).changes(datetime(2026, 11, 30)).report, circulate_core.LakeReport
-    )
+    assert_type(lake.table("okta.users", columns=["id"]).changes(date(2026, 11, 30)).report, circulate_core.LakeReport)
     assert_type(circulate_core.coverage(lake, "okta.system_log")[0].gaps, tuple[circulate_core.Span, ...])
     assert_type(circulate_core.backfill("okta.system_log", to=lake), list[Report])
     lake.sql("SELECT 1", at=7)  # type: ignore[arg-type]

@@ -36,8 +36,10 @@ def ran(
 
 def spans(found: Coverage) -> list[tuple[float | None, float, str]]:
     """Return spans in days."""
-    day = lambda time: None if time is None else (time - BEGIN) / DAY  # noqa: E731 - short
-    return [(day(span.since), day(span.until), span.kind) for span in found.spans]
+    return [
+        (None if span.since is None else (span.since - BEGIN) / DAY, (span.until - BEGIN) / DAY, span.kind)
+        for span in found.spans
+    ]
 
 
 def of(*runs: dict[str, Any]) -> Coverage:
@@ -90,10 +92,15 @@ def test_without_a_date_of_the_server_the_beginning_of_the_run_counts() -> None:
 @pytest.mark.parametrize("seed", range(200))
 def test_each_moment_is_what_the_runs_hold_of_it(seed: int) -> None:
     random = Random(seed)  # noqa: S311 - of a test
-    bound = lambda: random.choice([None, *range(10)])  # noqa: E731 - short
-    kinds = ["complete", "partial"]
+    bounds, kinds = [None, *range(10)], ["complete", "partial"]
     drawn = [
-        (bound(), bound(), random.randrange(10), random.choice(kinds), random.random() < 0.2)
+        (
+            random.choice(bounds),
+            random.choice(bounds),
+            random.randrange(10),
+            random.choice(kinds),
+            random.random() < 0.2,
+        )
         for _ in range(random.randrange(6))
     ]
     runs = [
@@ -111,7 +118,7 @@ def test_each_moment_is_what_the_runs_hold_of_it(seed: int) -> None:
         time = BEGIN + moment * DAY
         held = {"expired" if run[4] else run[3] for run in drawn if holds(run, moment)}
         expected = next((kind for kind in ("complete", "partial", "expired") if kind in held), None)
-        (kind,) = [s.kind for s in found.spans if (s.since is None or s.since <= time) and time < s.until] or [None]
+        (kind, *_) = [*(s.kind for s in found.spans if (s.since is None or s.since <= time) and time < s.until), None]
         bounds = [(s.since, s.until) for s in found.spans]
         inside = bool(bounds) and (bounds[0][0] is None or bounds[0][0] <= time) and time < bounds[-1][1]
         assert kind == (expected or ("missing" if inside else None)), (moment, runs)

@@ -326,7 +326,7 @@ def test_children_of_deleted_parents_and_members_that_left_are_not_current(tmp_p
 
 
 def readers_own(lake: Lake) -> dict[str, datetime]:
-    """Return who is current by a reader that shares no code with ours: manifests as JSON, files by others' libraries."""
+    """Return who is current by a reader that shares no code with ours: JSON, and libraries of others."""
     place = Path(lake.location)
     folder = place / "_circulate/acme/acme/users"
     runs = []
