@@ -108,7 +108,7 @@ struct Stretch<const N: usize> {
 
 impl<const N: usize> Sorted<N> {
     /// The next entry.
-    pub fn next(&mut self) -> Result<Option<[u8; N]>> {
+    pub fn take_next(&mut self) -> Result<Option<[u8; N]>> {
         if self.file.is_none() {
             return Ok(self.memory.next());
         }
@@ -157,8 +157,8 @@ mod tests {
         for entry in entries {
             sorter.push(*entry).unwrap();
         }
-        let mut sorted = sorter.finish().unwrap();
-        std::iter::from_fn(|| sorted.next().unwrap()).collect()
+        let mut all = sorter.finish().unwrap();
+        std::iter::from_fn(|| all.take_next().unwrap()).collect()
     }
 
     #[test]

@@ -169,7 +169,7 @@ impl EarlierRuns {
         }
         let mut first = EntryReader::new(sink, first_files);
         let mut events = events.finish()?;
-        let (next_of_first, next_event) = (first.next().await?, events.next()?);
+        let (next_of_first, next_event) = (first.next().await?, events.take_next()?);
         Ok(CurrentKeys { first, events, next_of_first, next_event, is_complete })
     }
 }
@@ -251,7 +251,7 @@ impl CurrentKeys<'_> {
             while let Some(event) = self.next_event.filter(|event| entry_of(event) == entry) {
                 // A run lists what it deletes beside what it has, and never the same.
                 what = Some(event[KEY_ENTRY + 4]);
-                self.next_event = self.events.next()?;
+                self.next_event = self.events.take_next()?;
             }
             if what != Some(DELETE) {
                 let was_missing = what == Some(MISSING) && self.is_complete;

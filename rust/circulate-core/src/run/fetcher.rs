@@ -40,8 +40,8 @@ pub(super) struct First<'f> {
     pub(super) polling: bool,
     /// The list is that of the parents of the stream.
     pub(super) of_parents: bool,
-    /// What identifies records is looked at, too.
-    pub(super) with_keys: bool,
+    /// The members that identify records, if these are looked at, too.
+    pub(super) key: Vec<Pointer>,
 }
 
 impl<'f> First<'f> {
@@ -52,8 +52,9 @@ impl<'f> First<'f> {
         guard: &'f LoopGuard,
         proof: SharedProof,
     ) -> Self {
-        let with_keys = stream.kind() == RecordKind::Entity;
-        Self { with_keys, ..Self::of(stream, request, guard, proof) }
+        let is_entity = stream.kind() == RecordKind::Entity;
+        let members = if is_entity { stream.primary_key.members() } else { &[] };
+        Self { key: members.to_vec(), ..Self::of(stream, request, guard, proof) }
     }
 
     /// The first page of a list of `stream`.
@@ -74,7 +75,7 @@ impl<'f> First<'f> {
             proof,
             polling: false,
             of_parents: false,
-            with_keys: false,
+            key: Vec::new(),
         }
     }
 }
@@ -124,7 +125,7 @@ impl Fetcher {
             proof,
             polling,
             of_parents,
-            with_keys,
+            key,
         } = first;
         let durable = stream.durable().and_then(|durable| durable.paginator(&stream.paginator));
         let durable = durable.map(|spec| paginator(&spec));
@@ -137,7 +138,9 @@ impl Fetcher {
         let of_takers = watched.len();
         let mut in_records = [watched, paginator.record_fields()].concat();
         let before_key = in_records.len();
-        if with_keys || counting.is_some() || stream.records.is_one() {
+        if !key.is_empty() {
+            in_records.extend(key);
+        } else if counting.is_some() || stream.records.is_one() {
             in_records.extend(stream.primary_key.members().iter().cloned());
         }
         if in_records.len() + in_page.len() + errors.len() > MAX_WATCHED {

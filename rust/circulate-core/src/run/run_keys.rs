@@ -75,13 +75,13 @@ impl CollectedKeys {
     ) -> Result<Vec<EntryFile>> {
         let mut sorted = std::mem::replace(&mut self.scopes, Sorter::new(0)).finish()?;
         let mut writer = EntryWriter::<SCOPE_ENTRY>::new(sink, keys, "scopes");
-        let mut next = sorted.next()?;
+        let mut next = sorted.take_next()?;
         while let Some(mut entry) = next {
-            next = sorted.next()?;
+            next = sorted.take_next()?;
             // Of several lists of one parent, such as one for each of some values, what is worst comes last.
             while let Some(later) = next.filter(|later| scope_of_entry(later) == scope_of_entry(&entry)) {
                 entry = later;
-                next = sorted.next()?;
+                next = sorted.take_next()?;
             }
             if entry[SCOPE_ENTRY - 1] != ScopeRead::Incomplete as u8 {
                 writer.push(&entry).await?;
@@ -118,7 +118,7 @@ impl<'s> KeySource<'s> {
     pub(super) async fn next(&mut self) -> Result<Option<[u8; KEY_ENTRY]>> {
         match self {
             Self::Files(files) => files.next().await,
-            Self::Sorted(sorted) => sorted.next(),
+            Self::Sorted(sorted) => sorted.take_next(),
         }
     }
 }

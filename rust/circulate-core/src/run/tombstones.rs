@@ -239,13 +239,13 @@ impl Pull {
         let mut deletes = EntryWriter::<KEY_ENTRY>::new(&*self.sink, &stream_keys, "deletes");
         let mut candidates = EntryWriter::<KEY_ENTRY>::new(&*self.sink, &stream_keys, "candidates");
         let mut missing = missing.finish()?;
-        let (mut deleted, mut withheld) = (0, 0);
-        while let Some(entry) = missing.next()? {
+        let (mut count, mut withheld) = (0, 0);
+        while let Some(entry) = missing.take_next()? {
             let is_sure = entry[KEY_ENTRY] == IS_SURE;
             let key = entry.first_chunk::<KEY_ENTRY>().copied().unwrap_or([0; KEY_ENTRY]);
             if is_accepted || (is_sure && !are_held) {
                 deletes.push(&key).await?;
-                deleted += 1;
+                count += 1;
             } else {
                 candidates.push(&key).await?;
                 withheld += 1;
@@ -265,7 +265,7 @@ impl Pull {
         }
         let reason = reasons.join("; ");
         Ok(Deletes {
-            count: deleted,
+            count,
             files: deletes.finish().await?,
             withheld: (withheld > 0 || are_held).then_some(Withheld { count: withheld, reason }),
             candidates: Candidates { count: withheld, files: candidates.finish().await? },
