@@ -37,6 +37,7 @@ locals {
         refresh_token = try(given.refresh_token, false)
         environment   = merge(local.defaults.environment, try(given.environment, {}))
         is_target     = file.source == "targets"
+        is_registrar  = file.source == "targets" && operation == "register"
         is_list       = operation == "list"
         is_writer     = file.source != "targets" && !try(given.reads, contains(local.reading, operation))
       }
@@ -50,7 +51,7 @@ locals {
   writers = [for function in values(local.described) : function.name if function.is_writer]
   functions = {
     for name, function in local.described : name => function
-    if contains(local.sources, function.source) && (!function.is_writer || contains(var.write_operations, function.name))
+    if contains(local.sources, function.source) && (!function.is_writer || contains(var.write_operations, function.name)) && (!function.is_registrar || var.athena)
   }
   deployed_writers = [for function in values(local.functions) : function.name if function.is_writer]
 

@@ -12,11 +12,18 @@ locals {
   environments = {
     for name, function in local.functions : name => merge(
       !function.is_target && !function.is_list ? {} : {
-        CIRCULATE_STATE = local.state
         # Nobody else can have made a bucket of this name.
         CIRCULATE_EXPECTED_BUCKET_OWNER = data.aws_caller_identity.this.account_id
       },
-      function.is_target ? {
+      (!function.is_target && !function.is_list) || function.is_registrar ? {} : {
+        CIRCULATE_STATE = local.state
+      },
+      function.is_registrar ? {
+        CIRCULATE_FROM     = local.data
+        CIRCULATE_TO       = "${local.data}/${local.tables_folder}"
+        CIRCULATE_DATABASE = local.database
+      } : {},
+      function.is_target && !function.is_registrar ? {
         CIRCULATE_FROM    = local.integration
         CIRCULATE_TO      = local.data
         CIRCULATE_COMPACT = tostring(var.compact)
@@ -94,7 +101,7 @@ module "function" {
     each.value.extension == "none" ? [] : [aws_lambda_layer_version.this[each.value.extension].arn],
   )
 
-  permissions        = each.value.is_target ? local.target_permissions : local.source_permissions[each.key]
+  permissions        = each.value.is_registrar ? local.registrar_permissions : each.value.is_target ? local.target_permissions : local.source_permissions[each.key]
   kms_key_arn        = local.kms_key_arn
   log_retention_days = var.log_retention_days
   alarm_actions      = var.alarm_actions

@@ -27,6 +27,11 @@ output "data_bucket" {
   value       = module.data_bucket.name
 }
 
+output "athena_database" {
+  description = "The database that Athena reads; null without `athena`."
+  value       = one(aws_glue_catalog_database.this[*].name)
+}
+
 output "access_log_bucket" {
   description = "The bucket that says who read what."
   value       = module.log_bucket.name

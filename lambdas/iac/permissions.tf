@@ -60,6 +60,38 @@ locals {
     ) if !function.is_target
   }
 
+  # What registers runs reads the data bucket, adds files of tables to it, and makes tables, views and partitions. It removes none.
+  registrar_permissions = [
+    {
+      sid       = "Data"
+      actions   = ["s3:GetObject"]
+      resources = ["${module.data_bucket.arn}/*"]
+      keys      = []
+    },
+    {
+      sid       = "Tables"
+      actions   = ["s3:PutObject", "s3:AbortMultipartUpload"]
+      resources = ["${module.data_bucket.arn}/${local.tables_folder}/*"]
+      keys      = []
+    },
+    {
+      sid       = "Missing"
+      actions   = ["s3:ListBucket"]
+      resources = [module.data_bucket.arn]
+      keys      = []
+    },
+    {
+      sid     = "Catalog"
+      actions = ["glue:GetTable", "glue:CreateTable", "glue:UpdateTable", "glue:GetPartition", "glue:CreatePartition"]
+      resources = [
+        "${local.glue_arns}:catalog",
+        "${local.glue_arns}:database/${local.database}",
+        "${local.glue_arns}:table/${local.database}/*",
+      ]
+      keys = []
+    },
+  ]
+
   # A target reads what was pulled, writes what is read by people, and settles pending runs. It never removes anything.
   target_permissions = [
     {

@@ -21,6 +21,8 @@ module "pipeline" {
   function_arn     = module.function[each.key].arn
   target_arn       = try(module.function["targets-${each.value.target}-promote"].arn, null)
   target           = each.value.target
+  registrar_arn    = var.athena && each.value.target != "none" ? module.function["targets-athena-register"].arn : null
+  has_registrar    = var.athena && each.value.target != "none"
   dead_letters_arn = module.function[each.key].dead_letters_arn
 
   kms_key_arn        = local.kms_key_arn

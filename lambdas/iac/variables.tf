@@ -121,6 +121,12 @@ variable "compact" {
   default     = false
 }
 
+variable "athena" {
+  description = "Whether runs in the data bucket are registered in tables of the Glue Data Catalog, for Athena."
+  type        = bool
+  default     = false
+}
+
 variable "tags" {
   description = "Tags of everything."
   type        = map(string)

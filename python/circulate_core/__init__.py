@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from circulate_core.promoting import promote
     from circulate_core.pulling import pull, pull_async
     from circulate_core.reading import Batch, Source, Stream, source
+    from circulate_core.registering import register
     from circulate_core.results import (
         Attempt,
         Checked,
@@ -80,6 +81,7 @@ if TYPE_CHECKING:
         PartReference,
         Promoted,
         Quota,
+        Registered,
         Report,
         Run,
         Runs,
@@ -152,6 +154,7 @@ __all__ = [
     "Quota",
     "RateLimitError",
     "RefusedError",
+    "Registered",
     "Report",
     "Run",
     "Runs",
@@ -190,6 +193,7 @@ __all__ = [
     "propose",
     "pull",
     "pull_async",
+    "register",
     "runs",
     "source",
     "state",
@@ -234,6 +238,7 @@ _MODULES = {
     "propose": "authoring.proposing",
     "pull": "pulling",
     "pull_async": "pulling",
+    "register": "registering",
     "runs": "upkeep",
     "source": "reading",
     "state": "upkeep",

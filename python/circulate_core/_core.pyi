@@ -11,7 +11,18 @@ from typing import Any, Final, TypeAlias, final
 from typing_extensions import CapsuleType
 
 from circulate_core.lakes import Lake
-from circulate_core.results import Checked, Collected, Promoted, Report, Runs, Snapshot, StreamState, Token, Verified
+from circulate_core.results import (
+    Checked,
+    Collected,
+    Promoted,
+    Registered,
+    Report,
+    Runs,
+    Snapshot,
+    StreamState,
+    Token,
+    Verified,
+)
 
 _OnProgress: TypeAlias = Callable[[Snapshot], object]
 """Takes progress, about ten times a second."""
@@ -57,7 +68,9 @@ __all__ = [
     "promote",
     "pull",
     "pull_async",
+    "register",
     "reveals",
+    "run_manifests",
     "runs",
     "shown",
     "span_seconds",
@@ -301,6 +314,20 @@ def promote(
 ) -> Promoted:
     """Copy a run of a lake into a place for readers; see `circulate_core.promote`."""
 
+def run_manifests(lake: Lake, stream: str | None = None) -> list[str]:
+    """Return the keys of the manifests of all runs of a lake, or of a stream there, oldest first."""
+
+def register(
+    lake: Lake,
+    manifest: str,
+    to: str,
+    database: str,
+    options: dict[str, Any],
+    on_progress: _OnProgress | None = None,
+    stop: Stop | None = None,
+) -> Registered:
+    """Bring a run of a lake into a table of the Glue Data Catalog; see `circulate_core.register`."""
+
 def call(
     operation: str,
     parameters: str,
@@ -459,7 +486,7 @@ def hooks_at_work() -> int:
     """Return how many threads are in a hook, those included that nobody waits for any more."""
 
 def declared_options(function: str) -> list[DeclaredOption]:
-    """Return the options of `pull`, `promote`, `gc` or `s3`, in order."""
+    """Return the options of `pull`, `promote`, `register`, `gc`, `s3` or `account`, in order."""
 
 def check_lake(lake: Lake) -> None:
     """Refuse a lake that can be none, or whose state is not known."""

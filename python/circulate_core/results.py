@@ -522,6 +522,45 @@ class Promoted(Result):
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
+class Registered(Result):
+    """Report of a registration: what it did.
+
+    Attributes:
+        run_id: The run.
+        status: Whether the run is in its table, or the next registration starts over.
+        stream: `source.endpoint`.
+        account: The account's name.
+        database: The database of table and view.
+        table: The table with all versions.
+        view: The view of what is current.
+        location: Where the files of the run lie, of one that is in its table.
+        records: Its records.
+        deletes: Records that it says are deleted.
+        without_key: Records without a value for each member of their key: no later version replaces them.
+        files: Its files.
+        bytes: Their size.
+        found: Whether it was in its table before.
+        stopped_by: Why it ended early: `deadline` or `interrupted`.
+    """
+
+    run_id: str
+    status: Literal["complete", "partial"]
+    stream: str
+    account: str
+    database: str
+    table: str
+    view: str
+    location: str | None
+    records: int
+    deletes: int
+    without_key: int
+    files: int
+    bytes: int
+    found: bool
+    stopped_by: str | None
+
+
+@dataclass(frozen=True, slots=True, init=False, repr=False, match_args=False)
 class Ledger(Result):
     """Sums of a run over all its attempts.
 

@@ -413,7 +413,7 @@ def test_the_terraform_is_written_once_and_what_is_there_is_kept(own: Cli) -> No
     count = len([file for file in KIT.rglob("*") if file.is_file() and "__pycache__" not in file.parts])
     assert f"✓ {count} files of the Terraform written to lambdas" in done.err
     assert sorted(file.name for file in (own.folder / "lambdas/.build").iterdir()) == [
-        *(f"{FUNCTION}.zip", f"{PROMOTE}.zip", "core-layer.zip")
+        *(f"{FUNCTION}.zip", "circulate-targets-athena-register.zip", f"{PROMOTE}.zip", "core-layer.zip")
     ]
     assert "yaml-language-server" not in (own.folder / "lambdas/lib/defaults.yaml").read_text()
     (iac / "variables.tf").write_text("# mine\n")

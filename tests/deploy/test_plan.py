@@ -294,6 +294,37 @@ def test_a_shipped_source_is_deployed_if_it_is_named_and_ones_own_is_anyway(depl
     assert functions(both) > functions(made) | LOOKUPS
 
 
+def test_what_registers_runs_for_athena_is_deployed_if_that_is_wanted(deployment: Deployment) -> None:
+    without = deployment.plan()
+    plan = deployment.plan(athena="true")
+    added = resources(plan).keys() - resources(without).keys()
+    assert functions(resources(plan)) - functions(resources(without)) == {"targets-athena-register"}
+    module = 'module.function["targets-athena-register"].'
+    assert {address for address in added if not address.startswith(module)} == {"aws_glue_catalog_database.this[0]"}
+    made = resources(plan)
+    database = made["aws_glue_catalog_database.this[0]"]
+    (environment,) = made[f"{module}aws_lambda_function.this"]["environment"]
+    data = environment["variables"]["CIRCULATE_FROM"]
+    assert (database["name"], database["location_uri"]) == ("circulate_dev", f"{data}/tables/")
+    expected = {"CIRCULATE_TO": f"{data}/tables", "CIRCULATE_DATABASE": "circulate_dev"}
+    assert environment["variables"].items() >= expected.items()
+    assert not environment["variables"].keys() & {"CIRCULATE_STATE", "CIRCULATE_COMPACT"}
+    allowed = {each["sid"]: each for each in statements(plan, "targets-athena-register")}
+    writes = {"s3:PutObject", "s3:AbortMultipartUpload"}
+    assert set(allowed["Tables"]["actions"]) == writes
+    assert not any(writes & set(each["actions"]) for sid, each in allowed.items() if sid != "Tables")
+    assert not any(
+        action.startswith(("dynamodb:", "secretsmanager:")) for each in allowed.values() for action in each["actions"]
+    )
+    assert {action for each in allowed.values() for action in each["actions"] if action.startswith("glue:")} == {
+        *("glue:GetTable", "glue:CreateTable", "glue:UpdateTable", "glue:GetPartition", "glue:CreatePartition")
+    }
+    assert all(
+        ":table/circulate_dev/" in each or "circulate_dev" in each or each.endswith(":catalog")
+        for each in allowed["Catalog"]["resources"]
+    )
+
+
 def test_the_shipped_sources_are_those_of_the_package() -> None:
     (written,) = re.findall(r"^  shipped = (\[.*])$", (ROOT / "lambdas/iac/discovery.tf").read_text(), re.MULTILINE)
     assert json.loads(written) == sorted(file.parent.name for file in PACKAGE.glob("catalog/*/source.yaml"))

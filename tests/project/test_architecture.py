@@ -50,6 +50,7 @@ ORDER = [
     ["writes", "location"],
     ["run"],
     ["run::check", "read", "promote", "upkeep::verify", "upkeep::gc"],
+    ["register"],
     ["operate"],
 ]
 RANK = {module: rank for rank, modules in enumerate(ORDER) for module in modules}

@@ -45,6 +45,7 @@ def names() -> None:
     assert_type(circulate_core.verify("lake/_circulate/1.json"), circulate_core.Verified)
     assert_type(circulate_core.gc(Lake("lake"), older_than="7d", dry_run=True), circulate_core.Collected)
     assert_type(circulate_core.promote("lake/_circulate/1.json", to="readers"), circulate_core.Promoted)
+    assert_type(circulate_core.register("m", to="s3://data/tables", database="lake"), circulate_core.Registered)
     assert_type(circulate_core.propose("https://api.acme.example/v1/things").requests, int)
     assert_type(circulate_core.call("okta.users.get", {"id": "00u1"}), Any)
     plan = circulate_core.plan("okta.users.suspend", [{"id": "00u1"}], max_calls=1, ledger=Path("ledger.db"))
@@ -97,7 +98,8 @@ def classes() -> tuple[type, ...]:
             circulate_core.PartReference,
             circulate_core.PartitionCounts,
         ),
-        *(circulate_core.Promoted, circulate_core.Quota, circulate_core.Report, circulate_core.Run),
+        *(circulate_core.Promoted, circulate_core.Quota, circulate_core.Registered, circulate_core.Report),
+        circulate_core.Run,
         *(circulate_core.Runs, circulate_core.Snapshot, circulate_core.Source, circulate_core.Stop),
         *(circulate_core.Stream, circulate_core.StreamState, circulate_core.Token, circulate_core.Totals),
         *(circulate_core.Traffic, circulate_core.Verified, circulate_core.Wait, circulate_core.Window),

@@ -315,6 +315,7 @@ provider "aws" {{
     cloudwatch     = "{alarms}"
     cloudwatchlogs = "{aws}"
     dynamodb       = "{aws}"
+    glue           = "{aws}"
     iam            = "{aws}"
     kms            = "{aws}"
     lambda         = "{aws}"

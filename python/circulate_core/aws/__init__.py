@@ -14,5 +14,6 @@ list = puller("okta.users")
 from circulate_core.aws.calling import caller
 from circulate_core.aws.handler import puller
 from circulate_core.aws.promotion import promoter
+from circulate_core.aws.registration import registrar
 
-__all__ = ["caller", "promoter", "puller"]
+__all__ = ["caller", "promoter", "puller", "registrar"]

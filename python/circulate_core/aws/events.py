@@ -12,6 +12,7 @@ from circulate_core.exceptions import SettingsError
 
 KEYS = ("account", "mode", "since", "until", "continuation", "commit", "accept_deletes")
 PROMOTION_KEYS = ("manifest", "continuation")
+REGISTRATION_KEYS = ("manifest",)
 CALL_KEYS = ("account", "parameters")
 CHANGE_KEYS = (*CALL_KEYS, "apply", "approved_by", "undo")
 MANIFEST_NAMES = ("source", "account", "endpoint", "run_id")
@@ -179,6 +180,40 @@ class PromotionEvent:
         return cls(manifest, given.get("continuation"), f"{source}.{endpoint}", account, run_id)
 
 
+@dataclass(frozen=True)
+class RegistrationEvent:
+    """An event that asks for a registration.
+
+    Attributes:
+        manifest: URI of the manifest's index, as the result of a promotion has it.
+        stream: `source.endpoint` of the run.
+        account: Its account.
+        run_id: The run.
+    """
+
+    manifest: str
+    stream: str
+    account: str
+    run_id: str
+
+    @classmethod
+    def read(cls, event: object, origin: str) -> RegistrationEvent:
+        """Check an event.
+
+        Args:
+            event: The JSON value that the function was invoked with.
+            origin: The place that has the runs: the event can't name a manifest elsewhere.
+
+        Raises:
+            SettingsError: It is not such an event.
+        """
+        if problem := _problem_of_manifest(event, origin, REGISTRATION_KEYS):
+            raise SettingsError(problem, operation="read event", hint="its key is manifest")
+        manifest = cast("dict[str, str]", event)["manifest"]
+        source, account, endpoint, run_id = _names(manifest, origin)
+        return cls(manifest, f"{source}.{endpoint}", account, run_id)
+
+
 def _problem_of_call(event: object, keys: tuple[str, ...] = CALL_KEYS) -> str | None:
     if not isinstance(event, dict):
         return f"the event is not a JSON object but {_kind(event)}"
@@ -232,18 +267,26 @@ def _problem_of_approvers(given: dict[str, Any]) -> str | None:
 
 
 def _problem_of_promotion(event: object, origin: str) -> str | None:
+    if problem := _problem_of_manifest(event, origin, PROMOTION_KEYS):
+        return problem
+    given = cast("dict[str, str | None]", event)
+    continuation = given.get("continuation")
+    if continuation not in {None, _names(given["manifest"] or "", origin)[-1]}:
+        return f"`continuation` of the event is not the manifest's run: {_given(continuation)}"
+    return None
+
+
+def _problem_of_manifest(event: object, origin: str, keys: tuple[str, ...]) -> str | None:
     if not isinstance(event, dict):
         return f"the event is not a JSON object but {_kind(event)}"
-    if problem := _problem_of_keys({key: value for key, value in event.items() if value is not None}, PROMOTION_KEYS):
+    if problem := _problem_of_keys({key: value for key, value in event.items() if value is not None}, keys):
         return problem
-    manifest, continuation = event.get("manifest"), event.get("continuation")
+    manifest = event.get("manifest")
     if manifest is None:
         return "the event has no `manifest`"
     names = _names(manifest, origin)
     if len(names) != len(MANIFEST_NAMES) or not all(map(NAME.fullmatch, names)):
         return f"invalid `manifest` of the event: not a manifest of {origin}: {_given(manifest)}"
-    if continuation not in {None, names[-1]}:
-        return f"`continuation` of the event is not the manifest's run: {_given(continuation)}"
     return None
 
 

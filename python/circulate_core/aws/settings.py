@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 FROM, TO, STATE, COMPACT = "CIRCULATE_FROM", "CIRCULATE_TO", "CIRCULATE_STATE", "CIRCULATE_COMPACT"
 COMMIT, HEADROOM = "CIRCULATE_COMMIT", "CIRCULATE_HEADROOM"
 LEDGER = "CIRCULATE_LEDGER"
+DATABASE = "CIRCULATE_DATABASE"
 OBJECTS = {
     "format": "CIRCULATE_FORMAT",
     "compression": "CIRCULATE_COMPRESSION",
@@ -187,6 +188,37 @@ class PromotionSettings:
             state=_needed(environment, STATE, "where state is kept, such as dynamodb://circulate"),
             s3=_given(environment, S3),  # type: ignore[arg-type]
             compact=_choice(environment, COMPACT, ("false", "true")) == "true",
+        )
+
+
+@dataclass(frozen=True)
+class RegistrationSettings:
+    """Settings of a function that registers runs, from its environment.
+
+    Attributes:
+        origin: The bucket that has the runs.
+        to: Where files of tables lie.
+        database: The database of the Glue Data Catalog.
+        s3: How the buckets are used.
+    """
+
+    origin: str
+    to: str
+    database: str
+    s3: S3Options
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str]) -> RegistrationSettings:
+        """Read them.
+
+        Raises:
+            SettingsError: Something that is needed is missing.
+        """
+        return cls(
+            origin=_needed(environment, FROM, "where the runs are, such as s3://acme-data"),
+            to=_needed(environment, TO, "where files of tables lie, such as s3://acme-data/tables"),
+            database=_needed(environment, DATABASE, "the database of the Glue Data Catalog"),
+            s3=_given(environment, S3),  # type: ignore[arg-type]
         )
 
 

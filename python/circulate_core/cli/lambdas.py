@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from circulate_core.aws.project import Described
     from circulate_core.types import Catalog
 
-OF_TARGETS = ("promote",)
+OF_TARGETS = ("promote", "register")
 WRONG = 2
 
 

@@ -51,6 +51,7 @@ COMMANDS = {
     "runs": Command("show earlier runs", "cli.runs"),
     "verify": Command("read back every object of a manifest or a lake", "cli.verify"),
     "promote": Command("copy a run into a place for readers", "cli.promote"),
+    "register": Command("bring runs into tables that Athena reads", "cli.register"),
     "state": Command("show state, reset it, settle pending runs", "cli.state"),
     "gc": Command("remove objects that no manifest names", "cli.gc"),
     "init": Command("make a project for sources of your own", "cli.init"),

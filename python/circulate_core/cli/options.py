@@ -36,7 +36,7 @@ def add_options(parser: argparse.ArgumentParser, function: str, *, but: frozense
 
     Args:
         parser: Where to.
-        function: `pull`, `promote`, `gc`, `s3` or `account`.
+        function: `pull`, `promote`, `register`, `gc`, `s3` or `account`.
         but: Options that are left out.
     """
     groups: dict[str, argparse._ArgumentGroup] = {}

@@ -53,15 +53,13 @@ pub struct Aws {
 impl Aws {
     /// Finds region, credentials and endpoints. Credentials are only used, and reported as missing, at the first call.
     pub async fn load() -> Result<Self> {
-        Self::from_config(
-            &aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http_client()).load().await,
-        )
+        Self::from_config(&aws_config::defaults(behavior_version()).http_client(http_client()).load().await)
     }
 
     /// The same with all services at `endpoint`.
     #[cfg(any(test, feature = "testing"))]
     pub async fn at(endpoint: &str) -> Result<Self> {
-        let loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http_client());
+        let loader = aws_config::defaults(behavior_version()).http_client(http_client());
         Self::from_config(&loader.endpoint_url(endpoint).load().await)
     }
 
@@ -130,6 +128,11 @@ impl Aws {
         let own = std::env::var(format!("AWS_ENDPOINT_URL_{service}")).ok();
         own.or_else(|| self.config.endpoint_url().map(ToOwned::to_owned))
     }
+}
+
+/// The defaults of the SDK that we were tested with.
+pub(crate) fn behavior_version() -> BehaviorVersion {
+    BehaviorVersion::v2026_01_12()
 }
 
 /// Retries that each call has for itself: the budget that the SDK has all calls of a service share is used up by a dozen uploads

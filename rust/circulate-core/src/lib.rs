@@ -3,7 +3,7 @@
 //! Data flows one way, and a module uses only what stands before it in this list: `error`, `nearest`, `redact` → `net` → `aws`,
 //! `clock`, `secrets`, `stop`, `timestamp`, `events`, `progress` → [`catalog`] → [`deploy`], [`human`] → [`api`] → [`page`] →
 //! [`extract`] → [`table`] →
-//! [`encode`] → [`lake`] → [`state`] → [`writes`], [`location`] → [`run`] → [`promote`], [`read`], [`upkeep`] → [`operate`]. A test holds it to that,
+//! [`encode`] → [`lake`] → [`state`] → [`writes`], [`location`] → [`run`] → [`promote`], [`read`], [`register`], [`upkeep`] → [`operate`]. A test holds it to that,
 //! and to the order within [`api`], [`extract`], [`table`] and [`lake`], which they give.
 #![forbid(unsafe_code)]
 
@@ -27,6 +27,7 @@ pub mod progress;
 pub mod promote;
 pub mod read;
 pub mod redact;
+pub mod register;
 pub mod run;
 pub mod secrets;
 pub mod state;

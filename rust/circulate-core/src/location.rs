@@ -96,7 +96,8 @@ impl Locations {
         state_at(text).map(drop)
     }
 
-    async fn aws(&self) -> Result<&Aws> {
+    /// Region, credentials and endpoints of AWS.
+    pub async fn aws(&self) -> Result<&Aws> {
         self.aws.get_or_try_init(Aws::load).await
     }
 }

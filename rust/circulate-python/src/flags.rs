@@ -8,14 +8,16 @@ use crate::locations::{LakeArguments, S3Arguments};
 use crate::options::{Arguments, DeclaredOption, Options};
 use crate::promote::PromoteOptions;
 use crate::pull::PullOptions;
+use crate::register::RegisterOptions;
 use crate::upkeep::GcOptions;
 
-/// The options of `pull`, `promote`, `gc`, `s3` or `account`, in order.
+/// The options of `pull`, `promote`, `register`, `gc`, `s3` or `account`, in order.
 #[pyfunction]
 pub(crate) fn declared_options(function: &str) -> PyResult<Vec<DeclaredOption>> {
     match function {
         "pull" => Ok(PullOptions::declared()),
         "promote" => Ok(PromoteOptions::declared()),
+        "register" => Ok(RegisterOptions::declared()),
         "gc" => Ok(GcOptions::declared()),
         "s3" => Ok(S3Arguments::declared()),
         "account" => Ok(AccountOptions::declared()),
@@ -29,6 +31,7 @@ pub(crate) fn check_options(function: &str, options: &Bound<'_, PyAny>) -> PyRes
     match function {
         "pull" => options.extract::<Arguments<PullOptions>>()?.get().map(drop),
         "promote" => options.extract::<Arguments<PromoteOptions>>()?.get().map(drop),
+        "register" => options.extract::<Arguments<RegisterOptions>>()?.get().map(drop),
         "gc" => options.extract::<Arguments<GcOptions>>()?.get().map(drop),
         "s3" => options.extract::<Arguments<S3Arguments>>()?.get().map(drop),
         "account" => options.extract::<Arguments<AccountOptions>>()?.get().map(drop),

@@ -19,6 +19,7 @@ mod project;
 mod promote;
 mod pull;
 mod read;
+mod register;
 mod results;
 mod runtime;
 mod sessions;
@@ -68,6 +69,8 @@ mod _core {
     use super::pull::{pull, pull_async};
     #[pymodule_export]
     use super::read::Reader;
+    #[pymodule_export]
+    use super::register::{register, run_manifests};
     #[pymodule_export]
     use super::sessions::log_out;
     #[pymodule_export]

@@ -21,6 +21,12 @@ pub(crate) struct LakeArguments {
     pub(crate) s3: Arguments<S3Arguments>,
 }
 
+/// A lake whose state is of no interest.
+pub(crate) struct LocatedLake {
+    pub(crate) location: String,
+    pub(crate) s3: S3Arguments,
+}
+
 /// A lake whose state is known.
 pub(crate) struct KnownLake {
     pub(crate) location: String,
@@ -32,6 +38,15 @@ impl LakeArguments {
     /// The same, if its state is known. Both can be such places.
     pub(crate) fn with_state(self, py: Python<'_>) -> PyResult<KnownLake> {
         self.beside(py, &[])
+    }
+
+    /// Where it is, and how its buckets and those of other places are used.
+    pub(crate) fn without_state(self, py: Python<'_>, others: &[&str]) -> PyResult<LocatedLake> {
+        let Self { location, s3, .. } = self;
+        let s3 = s3.get()?;
+        let checked = Locations::check_lake(&location);
+        py_result(py, checked.and_then(|()| s3.check_locations(&[&[location.as_str()], others].concat())))?;
+        Ok(LocatedLake { location, s3 })
     }
 
     /// It with its state, and other places that the same options of buckets are for.

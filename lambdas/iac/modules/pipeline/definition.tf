@@ -1,9 +1,9 @@
 # Only references go from state to state, never data: https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
 #
-#   Begin ─▶ Pull ─▶ Pulled? ── complete ─────────▶ Promote ─▶ Promoted? ─▶ Done
-#             ▲        │  │                          ▲              │
-#             │     partial└─ a run waits for it ────┘     more, or a run waited
-#             └─ Wait ◀┴────────────────────────────────────────────┘
+#   Begin ─▶ Pull ─▶ Pulled? ── complete ─────────▶ Promote ─▶ Promoted? (─▶ Register ─▶ Registered) ─▶ Done
+#             ▲        │  │                          ▲              │                          │
+#             │     partial└─ a run waits for it ────┘     more, or a run waited      more, or a run waited
+#             └─ Wait ◀┴────────────────────────────────────────────┴──────────────────────────┘
 
 locals {
   # What the functions answer with, and what went wrong in between. Settings, definitions and credentials are not better the second time.
@@ -47,6 +47,9 @@ locals {
       Next      = "Wait?"
     },
   ]
+
+  # A run of before may have been in the way.
+  next = concat([{ Condition = "{% $run.status = 'busy' %}", Next = "Pull" }], local.again)
 
   definition = {
     Comment        = "Pulls ${var.stream} until it is complete${local.has_target ? ", and brings it to its target" : ""}"
@@ -124,11 +127,23 @@ locals {
         Type = "Choice"
         Choices = concat([
           { Condition = "{% $promotion.status = 'partial' and $exists($promotion.continuation) %}", Next = "Promote" },
-          { Condition = "{% $run.status = 'busy' %}", Next = "Pull" },
-        ], local.again)
+        ], [for choice in local.next : choice if !var.has_registrar])
+        Default = var.has_registrar ? "Register" : "Done"
+      }
+      Register = {
+        Type      = "Task"
+        Resource  = local.invoke
+        Arguments = { FunctionName = var.registrar_arn, Payload = "{% {'manifest': $promotion.manifest} %}" }
+        Output    = "{% $states.result.Payload %}"
+        Retry     = local.retry
+        Next      = "Registered"
+      }
+      Registered = {
+        Type    = "Choice"
+        Choices = local.next
         Default = "Done"
       }
       Done = { Type = "Succeed" }
-    } : name => state if local.has_target || !startswith(name, "Promote") }
+    } : name => state if(local.has_target || !startswith(name, "Promote")) && (var.has_registrar || !startswith(name, "Register")) }
   }
 }

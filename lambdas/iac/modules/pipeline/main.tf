@@ -41,7 +41,7 @@ data "aws_iam_policy_document" "permissions" {
   statement {
     sid       = "Invoke"
     actions   = ["lambda:InvokeFunction"]
-    resources = concat([var.function_arn], [for arn in [var.target_arn] : arn if local.has_target])
+    resources = concat([var.function_arn], [for arn in [var.target_arn] : arn if local.has_target], [for arn in [var.registrar_arn] : arn if var.has_registrar])
   }
 
   statement {

@@ -68,6 +68,18 @@ variable "target_arn" {
   type        = string
 }
 
+variable "registrar_arn" {
+  description = "ARN of the function that registers what its target has; null if none does."
+  type        = string
+  default     = null
+}
+
+variable "has_registrar" {
+  description = "Whether there is such a function; known before it is made."
+  type        = bool
+  default     = false
+}
+
 variable "dead_letters_arn" {
   description = "ARN of the queue of starts that failed."
   type        = string

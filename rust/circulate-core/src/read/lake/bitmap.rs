@@ -2,7 +2,7 @@
 
 /// A set of rows, a bit each.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Bitmap {
+pub(crate) struct Bitmap {
     words: Vec<u64>,
     count: usize,
 }

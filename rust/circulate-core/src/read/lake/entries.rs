@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::lake::record_key::KEY_BYTES;
 
 /// What stands in front of a record in its run: its version, as bytes that sort as versions do.
-pub(super) const VERSION_BYTES: usize = 17;
+pub(crate) const VERSION_BYTES: usize = 17;
 /// The digest of what a record holds.
 pub(super) const CONTENT_BYTES: usize = 16;
 const PARTITIONS: usize = 256;

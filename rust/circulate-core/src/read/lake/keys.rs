@@ -17,17 +17,17 @@ use crate::timestamp::parse_timestamp;
 
 /// What is read of each record to know which one it is.
 #[derive(Debug)]
-pub(super) struct KeyMembers {
+pub(crate) struct KeyMembers {
     pointers: Vec<Pointer>,
     parents: usize,
     keys: usize,
     pub(super) version: bool,
     /// For records as JSON.
-    pub(super) watch: Watch,
+    pub(crate) watch: Watch,
 }
 
 impl KeyMembers {
-    pub(super) fn new(identity: &Identity) -> Self {
+    pub(crate) fn new(identity: &Identity) -> Self {
         let parents = identity.parents.iter().map(|name| parent_pointer(name));
         let pointers: Vec<_> =
             parents.chain(identity.primary_key.iter().cloned()).chain(identity.version.clone()).collect();
@@ -41,12 +41,12 @@ impl KeyMembers {
     }
 
     /// The key of a record as JSON; `None` if a value of it is missing.
-    pub(super) fn key_of_record(&self, record: &Record<'_>, builder: &mut KeyBuilder) -> Option<RecordKey> {
+    pub(crate) fn key_of_record(&self, record: &Record<'_>, builder: &mut KeyBuilder) -> Option<RecordKey> {
         let value = |number| record.field(number).map_or(KeyValue::Missing, KeyValue::Json);
         self.key(value, builder)
     }
 
-    pub(super) fn version_of_record(&self, record: &Record<'_>) -> [u8; VERSION_BYTES] {
+    pub(crate) fn version_of_record(&self, record: &Record<'_>) -> [u8; VERSION_BYTES] {
         let value = if self.version { record.field(self.parents + self.keys) } else { None };
         version_bytes(value.map_or(KeyValue::Missing, KeyValue::Json))
     }
@@ -67,7 +67,7 @@ impl KeyMembers {
     }
 
     /// Where the same stands in tables.
-    pub(super) fn places(&self, table: &TablePlaces<'_>) -> Vec<MemberPlace> {
+    pub(crate) fn places(&self, table: &TablePlaces<'_>) -> Vec<MemberPlace> {
         self.pointers.iter().map(|pointer| table.find(pointer)).collect()
     }
 
@@ -83,7 +83,7 @@ impl KeyMembers {
     }
 
     /// The key of a row of a table, in which its members have these places.
-    pub(super) fn key_of_row(
+    pub(crate) fn key_of_row(
         &self,
         batch: &RecordBatch,
         places: &[MemberPlace],
@@ -93,7 +93,7 @@ impl KeyMembers {
         self.key(|number| value_at(batch, &places[number], &self.pointers[number], row), builder)
     }
 
-    pub(super) fn version_of_row(
+    pub(crate) fn version_of_row(
         &self,
         batch: &RecordBatch,
         places: &[MemberPlace],
@@ -226,7 +226,7 @@ fn version_of(kind: u8, value: [u8; 16]) -> [u8; VERSION_BYTES] {
 }
 
 /// A digest of bytes, for records that nothing but all that they hold identifies.
-pub(super) fn digest(bytes: &[u8]) -> [u8; CONTENT_BYTES] {
+pub(crate) fn digest(bytes: &[u8]) -> [u8; CONTENT_BYTES] {
     let digest: [u8; 32] = Sha256::digest(bytes).into();
     let mut half = [0; CONTENT_BYTES];
     half.copy_from_slice(&digest[..CONTENT_BYTES]);

@@ -18,9 +18,15 @@ mod scan;
 mod table;
 mod times;
 
+pub(crate) use entries::VERSION_BYTES;
 pub use held::{HeldRun, held_runs};
+pub(crate) use keys::{KeyMembers, digest};
+pub(crate) use objects::LakeObject;
+pub(crate) use places::{MemberPlace, TablePlaces};
+pub(crate) use rebuild::record_of_row;
 pub use report::{LakeReport, WithheldDeletes};
 pub use runs::UncountedRun;
+pub(crate) use scan::canonical;
 pub use table::{LakePlan, LakeReading, LakeStream, LakeTable, View, lake_streams};
 
 #[cfg(test)]

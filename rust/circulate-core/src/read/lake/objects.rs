@@ -27,12 +27,12 @@ const LINES_AT_ONCE: usize = 256 * 1024;
 
 /// An object of a run.
 #[derive(Debug, Clone)]
-pub(super) struct LakeObject {
-    pub(super) entry: ObjectEntry,
-    pub(super) format: Format,
-    pub(super) compression: Compression,
+pub(crate) struct LakeObject {
+    pub(crate) entry: ObjectEntry,
+    pub(crate) format: Format,
+    pub(crate) compression: Compression,
     /// The number of its run.
-    pub(super) run: usize,
+    pub(crate) run: usize,
 }
 
 impl LakeObject {
@@ -50,7 +50,7 @@ impl LakeObject {
 
     /// Goes through the records of an object that holds them as received; `stored` are its bytes, which are known to be those
     /// that were written.
-    pub(super) fn each_record(
+    pub(crate) fn each_record(
         &self,
         stored: &[u8],
         watch: &Watch,
@@ -115,7 +115,7 @@ impl LakeObject {
     }
 
     /// The schema of an object that is a table.
-    pub(super) fn schema(&self, stored: &Bytes) -> Result<SchemaRef> {
+    pub(crate) fn schema(&self, stored: &Bytes) -> Result<SchemaRef> {
         if self.format == Format::Arrow {
             return Ok(self.ipc(stored, None)?.schema());
         }
@@ -136,7 +136,7 @@ impl LakeObject {
 
     /// Goes through the rows of an object that is a table: those columns only, and of its row groups those that hold one of
     /// `rows`. Each batch comes with the number of its first row.
-    pub(super) fn each_batch(
+    pub(crate) fn each_batch(
         &self,
         stored: &Bytes,
         schema: &Schema,

@@ -15,7 +15,7 @@ pub(super) const JOIN: &str = "__";
 
 /// Where a member stands in a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum MemberPlace {
+pub(crate) enum MemberPlace {
     /// In this column, or in a struct there; within JSON text at the segments `below`.
     Column { path: Vec<String>, kind: MemberType, below: Vec<String> },
     /// No column has it.
@@ -33,11 +33,11 @@ impl MemberPlace {
 
 /// The columns of an object that is a table.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct TablePlaces<'t> {
-    pub(super) columns: &'t TableSchema,
-    pub(super) options: TableOptions,
+pub(crate) struct TablePlaces<'t> {
+    pub(crate) columns: &'t TableSchema,
+    pub(crate) options: TableOptions,
     /// As it is in the object, which may have fewer columns than the run has by now.
-    pub(super) arrow: &'t Schema,
+    pub(crate) arrow: &'t Schema,
 }
 
 impl<'t> TablePlaces<'t> {

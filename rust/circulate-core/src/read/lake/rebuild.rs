@@ -20,7 +20,7 @@ enum Value {
 }
 
 /// A row of a table as a record: with its parents and its key in front, as JSON lakes have them.
-pub(super) fn record_of_row(table: &TablePlaces<'_>, batch: &RecordBatch, row: usize) -> Result<Vec<u8>> {
+pub(crate) fn record_of_row(table: &TablePlaces<'_>, batch: &RecordBatch, row: usize) -> Result<Vec<u8>> {
     let mut record = mark_of_row(table, batch, row);
     let raw = text_at(batch, RAW, row);
     let members = match raw {

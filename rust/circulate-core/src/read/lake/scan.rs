@@ -141,7 +141,7 @@ impl Scan {
 }
 
 /// A digest of what a record holds, whatever format it has.
-fn canonical(builder: &mut KeyBuilder, record: &[u8]) -> [u8; CONTENT_BYTES] {
+pub(crate) fn canonical(builder: &mut KeyBuilder, record: &[u8]) -> [u8; CONTENT_BYTES] {
     builder.value(KeyValue::Json(record));
     builder.finish().map_or([0; CONTENT_BYTES], |key| key.0)
 }

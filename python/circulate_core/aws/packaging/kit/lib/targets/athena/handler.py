@@ -1,0 +1,1 @@
+../../../../../../../../lambdas/lib/targets/athena/handler.py
