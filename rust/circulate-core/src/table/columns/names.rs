@@ -6,7 +6,7 @@ use std::collections::HashSet;
 pub(crate) const RESCUED: &str = "_rescued";
 /// The column for records as received.
 pub(crate) const RAW: &str = "_raw";
-/// What folders of objects are named by. Readers that take folders for columns (Athena, DuckDB, Spark) have these names from
+/// What folders of objects are named by. Readers that take folders for columns (Athena, `DuckDB`, Spark) have these names from
 /// there, so no member of a record has them.
 pub(crate) const FOLDERS: [&str; 2] = ["circulate_date", "circulate_hour"];
 
