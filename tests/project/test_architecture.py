@@ -44,7 +44,7 @@ ORDER = [
     ["lake::sink"],
     ["lake::record_key", "lake::external_sort"],
     ["lake::manifest"],
-    ["lake::entry_files"],
+    ["lake::entry_files", "lake::marker"],
     ["lake::write"],
     ["state"],
     ["writes", "location"],

@@ -39,11 +39,11 @@ struct GivenIdentity {
 }
 
 #[derive(Clone)]
-struct Request {
+struct LakeTableRequest {
     location: String,
     stream: String,
     account: Option<String>,
-    times: Times,
+    times: ViewTimes,
     columns: Option<Vec<String>>,
     identity: Option<Identity>,
     declared: Option<Columns>,
@@ -55,7 +55,7 @@ struct Request {
 /// A stream's table in a lake. It can be read any number of times.
 #[pyclass(frozen, name = "LakeTable", module = "circulate_core._core")]
 pub(crate) struct PyLakeTable {
-    request: Request,
+    request: LakeTableRequest,
     plan: Mutex<Option<Arc<LakePlan>>>,
     report: Arc<OnceLock<LakeReport>>,
 }
@@ -87,7 +87,7 @@ impl PyLakeTable {
             given.map(|given| option_of::<Time>(py, name, given).map(|Time(time)| time)).transpose()
         };
         let (at, since, until) = (time("at", at)?, time("since", since)?, time("until", until)?);
-        let times = py_result(py, Times::of(view, at, since, until))?;
+        let times = py_result(py, ViewTimes::of(view, at, since, until))?;
         let memory = match memory {
             Some(given) => option_of::<Size>(py, "memory", given)?.0.max(LEAST_MEMORY),
             None => MEMORY,
@@ -97,7 +97,7 @@ impl PyLakeTable {
         let s3 = s3.map(Arguments::get).transpose()?.unwrap_or_else(S3Arguments::none);
         py_result(py, s3.check_locations(&[&location]))?;
         let locations = Arc::new(py_result(py, s3.locations())?);
-        let request = Request {
+        let request = LakeTableRequest {
             location,
             stream,
             account,
@@ -142,7 +142,7 @@ impl PyLakeTable {
             )?,
         )?;
         let reading = Arc::new(tokio::sync::Mutex::new(reading));
-        stream_capsule(py, Batches { schema, reading, report: Arc::clone(&self.report), stop })
+        stream_capsule(py, LakeBatches { schema, reading, report: Arc::clone(&self.report), stop })
     }
 
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
@@ -172,9 +172,19 @@ impl PyLakeTable {
     }
 }
 
-async fn plan(request: Request, stop: Stop) -> Result<LakePlan> {
-    let Request { location, stream, account, times, columns, identity, declared, memory, locations, state } =
-        request;
+async fn plan(request: LakeTableRequest, stop: Stop) -> Result<LakePlan> {
+    let LakeTableRequest {
+        location,
+        stream,
+        account,
+        times,
+        columns,
+        identity,
+        declared,
+        memory,
+        locations,
+        state,
+    } = request;
     let (source, endpoint) = stream
         .split_once('.')
         .filter(|(source, endpoint)| !source.is_empty() && !endpoint.is_empty())
@@ -188,7 +198,7 @@ async fn plan(request: Request, stop: Stop) -> Result<LakePlan> {
         None => None,
     };
     let (source, endpoint) = (source.to_owned(), endpoint.to_owned());
-    let Times { view, at, changed_after, window } = times;
+    let ViewTimes { view, at, changed_after, window } = times;
     core_lake::LakeTable {
         at,
         changed_after,
@@ -211,14 +221,14 @@ async fn plan(request: Request, stop: Stop) -> Result<LakePlan> {
 
 /// What times mean to a view: when runs were committed, or when records say that they are from.
 #[derive(Debug, Clone)]
-struct Times {
+struct ViewTimes {
     view: View,
     at: Option<Timestamp>,
     changed_after: Option<Timestamp>,
     window: Window,
 }
 
-impl Times {
+impl ViewTimes {
     fn of(
         view: &str,
         at: Option<Timestamp>,
@@ -321,14 +331,14 @@ impl Watcher for Interruptible {
 }
 
 /// A table that is being read.
-struct Batches {
+struct LakeBatches {
     schema: SchemaRef,
     reading: Arc<tokio::sync::Mutex<LakeReading>>,
     report: Arc<OnceLock<LakeReport>>,
     stop: Stop,
 }
 
-impl Iterator for Batches {
+impl Iterator for LakeBatches {
     type Item = std::result::Result<RecordBatch, ArrowError>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -350,7 +360,7 @@ impl Iterator for Batches {
     }
 }
 
-impl RecordBatchReader for Batches {
+impl RecordBatchReader for LakeBatches {
     fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
     }

@@ -12,11 +12,11 @@ const TOGETHER: u64 = 1_000;
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct WrittenTimes {
-    pieces: VecDeque<Piece>,
+    pieces: VecDeque<TimedPiece>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Piece {
+struct TimedPiece {
     records: u64,
     times: Option<ObjectTimes>,
     is_closed: bool,
@@ -31,7 +31,7 @@ impl WrittenTimes {
                 piece.records += 1;
                 piece.times = both(piece.times, time);
             }
-            None => self.pieces.push_back(Piece { records: 1, times: time, is_closed: false }),
+            None => self.pieces.push_back(TimedPiece { records: 1, times: time, is_closed: false }),
         }
     }
 
@@ -82,32 +82,34 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn no_record_lies_outside_of_its_objects_times(
-            objects in proptest::collection::vec(proptest::collection::vec(proptest::option::of(0i64..100), 1..1500), 1..5),
-            is_cut in any::<bool>(),
-        ) {
-            let mut times = WrittenTimes::default();
-            for records in &objects {
-                records.iter().for_each(|second| times.push(second.map(|second| at(second).into())));
-                if is_cut {
-                    times.close();
+            #[test]
+            fn no_record_lies_outside_of_its_objects_times(
+                objects in proptest::collection::vec(proptest::collection::vec(proptest::option::of(0i64..100), 1..1500), 1..5),
+                is_cut in any::<bool>(),
+            ) {
+                let mut times = WrittenTimes::default();
+                for records in &objects {
+                    for second in records {
+     times.push(second.map(|second| at(second).into()));
+    }
+                    if is_cut {
+                        times.close();
+                    }
                 }
-            }
-            let mut written: Vec<_> = objects.iter().map(|records| object(records.len() as u64)).collect();
-            times.give(&mut written);
-            prop_assert!(times.pieces.is_empty());
-            for (records, object) in objects.iter().zip(written) {
-                let seconds = || records.iter().flatten().copied();
-                let exact = seconds().min().zip(seconds().max());
-                let exact = exact.map(|(min, max)| ObjectTimes { min: at(min), max: at(max) });
-                if is_cut {
-                    prop_assert_eq!(object.times, exact);
-                } else if let Some(exact) = exact {
-                    let times = object.times.unwrap();
-                    prop_assert!(times.min <= exact.min && times.max >= exact.max);
+                let mut written: Vec<_> = objects.iter().map(|records| object(records.len() as u64)).collect();
+                times.give(&mut written);
+                prop_assert!(times.pieces.is_empty());
+                for (records, object) in objects.iter().zip(written) {
+                    let seconds = || records.iter().flatten().copied();
+                    let exact = seconds().min().zip(seconds().max());
+                    let exact = exact.map(|(min, max)| ObjectTimes { min: at(min), max: at(max) });
+                    if is_cut {
+                        prop_assert_eq!(object.times, exact);
+                    } else if let Some(exact) = exact {
+                        let times = object.times.unwrap();
+                        prop_assert!(times.min <= exact.min && times.max >= exact.max);
+                    }
                 }
             }
         }
-    }
 }

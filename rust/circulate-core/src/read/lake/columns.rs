@@ -6,7 +6,7 @@ use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, StringArray, Timest
 use arrow_schema::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 use jiff::Timestamp;
 
-use super::places::{RAW, RESCUED};
+use super::paths::{RAW, RESCUED};
 use crate::error::{Error, ErrorKind, Result};
 use crate::table::{Member, MemberType, Nested, TableBuilder, TableOptions, TableSchema};
 
@@ -19,7 +19,7 @@ const OF_HISTORY: [&str; 3] = [RUN_ID, COMMITTED_AT, CHANGE];
 
 /// Where a row is from.
 #[derive(Debug, Clone)]
-pub(super) struct Origin {
+pub(super) struct RunOrigin {
     pub(super) account: Arc<str>,
     pub(super) run_id: Arc<str>,
     pub(super) committed_at: Timestamp,
@@ -42,7 +42,7 @@ impl Change {
 }
 
 /// A row that is built: the number of its run, and what it says.
-pub(super) type RowOrigin = (u32, Change);
+pub(super) type BuiltRow = (u32, Change);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Pick {
@@ -74,7 +74,7 @@ impl OutputColumns {
         all: TableSchema,
         options: TableOptions,
         with_history: bool,
-        wanted: Option<&[String]>,
+        requested: Option<&[String]>,
     ) -> Result<Self> {
         let ours: Vec<_> =
             [ACCOUNT].into_iter().chain(OF_HISTORY.into_iter().filter(|_| with_history)).collect();
@@ -86,20 +86,20 @@ impl OutputColumns {
             .copied()
             .chain(everything.fields().iter().map(|field| field.name().as_str()))
             .collect();
-        let Some(wanted) = wanted else {
+        let Some(requested) = requested else {
             let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
             return Ok(Self::picked(all, options, false, &names));
         };
-        let unknown: Vec<_> = wanted.iter().filter(|name| !names.contains(&name.as_str())).collect();
+        let unknown: Vec<_> = requested.iter().filter(|name| !names.contains(&name.as_str())).collect();
         if !unknown.is_empty() {
             return Err(unknown_columns(&unknown, &names));
         }
-        let has = |name: &str| wanted.iter().any(|wanted| wanted == name);
+        let has = |name: &str| requested.iter().any(|requested| requested == name);
         // What was rescued depends on all columns; flat ones are parts of members.
         let is_pruned = !has(RESCUED) && options.nested != Nested::Flatten;
         let built = if is_pruned { all.with_members(has) } else { all };
         let options = TableOptions { raw: options.raw && has(RAW), ..options };
-        Ok(Self::picked(built, options, is_pruned, wanted))
+        Ok(Self::picked(built, options, is_pruned, requested))
     }
 
     fn picked(built: TableSchema, options: TableOptions, is_pruned: bool, names: &[String]) -> Self {
@@ -143,17 +143,17 @@ impl OutputColumns {
     pub(super) fn output(
         &self,
         records: Option<&RecordBatch>,
-        rows: &[RowOrigin],
-        origins: &[Origin],
+        rows: &[BuiltRow],
+        origins: &[RunOrigin],
     ) -> Result<RecordBatch> {
-        let origin = |row: &RowOrigin| &origins[row.0 as usize];
-        let texts = |text: &dyn Fn(&RowOrigin) -> Arc<str>| -> ArrayRef {
+        let origin = |row: &BuiltRow| &origins[row.0 as usize];
+        let strings = |text: &dyn Fn(&BuiltRow) -> Arc<str>| -> ArrayRef {
             Arc::new(rows.iter().map(|row| Some(text(row))).collect::<StringArray>())
         };
         let column = |pick: &Pick| -> Result<ArrayRef> {
             Ok(match pick {
-                Pick::Account => texts(&|row| Arc::clone(&origin(row).account)),
-                Pick::RunId => texts(&|row| Arc::clone(&origin(row).run_id)),
+                Pick::Account => strings(&|row| Arc::clone(&origin(row).account)),
+                Pick::RunId => strings(&|row| Arc::clone(&origin(row).run_id)),
                 Pick::CommittedAt => {
                     let times = rows.iter().map(|row| origin(row).committed_at.as_microsecond());
                     Arc::new(TimestampMicrosecondArray::from_iter_values(times).with_timezone("UTC"))
@@ -198,41 +198,43 @@ fn unknown_columns(unknown: &[&String], known: &[&str]) -> Error {
 /// hold counts.
 pub(super) fn fit(
     there: &TableSchema,
-    place: &TableSchema,
+    target: &TableSchema,
     nested: Nested,
     is_used: impl Fn(&str) -> bool,
 ) -> bool {
     let used = |member: &&Member| nested == Nested::Flatten || is_used(&member.name);
-    members_fit(there.members().iter().filter(used), place.members(), nested)
+    members_fit(there.members().iter().filter(used), target.members(), nested)
 }
 
-fn members_fit<'m>(there: impl IntoIterator<Item = &'m Member>, place: &[Member], nested: Nested) -> bool {
+fn members_fit<'m>(there: impl IntoIterator<Item = &'m Member>, target: &[Member], nested: Nested) -> bool {
     there.into_iter().all(|member| {
-        let place = place.iter().find(|place| place.name == member.name);
-        place.is_some_and(|place| kinds_fit(&member.kind, &place.kind, nested))
+        let target = target.iter().find(|target| target.name == member.name);
+        target.is_some_and(|target| kinds_fit(&member.kind, &target.kind, nested))
     })
 }
 
-fn kinds_fit(there: &MemberType, place: &MemberType, nested: Nested) -> bool {
+fn kinds_fit(there: &MemberType, target: &MemberType, nested: Nested) -> bool {
     let is_json =
         |kind: &MemberType| matches!(kind, MemberType::Struct(_) | MemberType::List(_) | MemberType::Json);
-    match (there, place) {
-        (there, place) if nested == Nested::Json && is_json(there) => is_json(place),
-        (MemberType::Struct(there), MemberType::Struct(place)) => {
-            there.is_empty() == place.is_empty() && members_fit(there, place, nested)
+    match (there, target) {
+        (there, target) if nested == Nested::Json && is_json(there) => is_json(target),
+        (MemberType::Struct(there), MemberType::Struct(target)) => {
+            there.is_empty() == target.is_empty() && members_fit(there, target, nested)
         }
         // A struct in a list is a struct in either layout.
-        (MemberType::List(there), MemberType::List(place)) => kinds_fit(there, place, nested),
-        (there, place) => there == place,
+        (MemberType::List(there), MemberType::List(target)) => kinds_fit(there, target, nested),
+        (there, target) => there == target,
     }
 }
 
 /// Whether columns have all that others have, at every depth.
-pub(super) fn has_all(fields: &Fields, wanted: &Fields) -> bool {
-    wanted.iter().all(|wanted| {
-        fields.find(wanted.name()).is_some_and(|(_, field)| match (field.data_type(), wanted.data_type()) {
-            (DataType::Struct(fields), DataType::Struct(wanted)) => has_all(fields, wanted),
-            _ => true,
+pub(super) fn has_all(fields: &Fields, requested: &Fields) -> bool {
+    requested.iter().all(|requested| {
+        fields.find(requested.name()).is_some_and(|(_, field)| {
+            match (field.data_type(), requested.data_type()) {
+                (DataType::Struct(fields), DataType::Struct(requested)) => has_all(fields, requested),
+                _ => true,
+            }
         })
     })
 }

@@ -21,7 +21,7 @@ const STEP: usize = 16 * 1024;
 
 /// Where a record stands: the number of its object among those of all runs, and the row there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Position {
+pub(super) struct RowPosition {
     pub(super) object: u32,
     pub(super) row: u32,
 }
@@ -73,7 +73,7 @@ pub(super) struct Entry<'e> {
     pub(super) run: u32,
     pub(super) version: &'e [u8; VERSION_BYTES],
     /// `None` for a deletion.
-    pub(super) position: Option<Position>,
+    pub(super) position: Option<RowPosition>,
     pub(super) content: &'e [u8; CONTENT_BYTES],
 }
 
@@ -96,12 +96,12 @@ impl Entry<'_> {
 
 /// An entry as it is read.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Version<'e> {
+pub(super) struct EntryVersion<'e> {
     bytes: &'e [u8],
     layout: EntryLayout,
 }
 
-impl<'e> Version<'e> {
+impl<'e> EntryVersion<'e> {
     pub(super) fn key(self) -> &'e [u8] {
         &self.bytes[..KEY_BYTES]
     }
@@ -111,10 +111,10 @@ impl<'e> Version<'e> {
     }
 
     /// `None` for a deletion.
-    pub(super) fn position(self) -> Option<Position> {
+    pub(super) fn position(self) -> Option<RowPosition> {
         let at = &self.bytes[KEY_BYTES + self.layout.after_key() - 8..];
         let row = number(&at[4..]).checked_sub(1)?;
-        Some(Position { object: number(at), row })
+        Some(RowPosition { object: number(at), row })
     }
 
     pub(super) fn content(self) -> &'e [u8] {
@@ -185,7 +185,7 @@ impl Entries {
     }
 
     /// Goes through the versions of each key, from the oldest to the newest: all of them, or the newest ones that are left.
-    pub(super) fn each_key(mut self, mut each: impl FnMut(&[Version<'_>]) -> Result<()>) -> Result<()> {
+    pub(super) fn each_key(mut self, mut each: impl FnMut(&[EntryVersion<'_>]) -> Result<()>) -> Result<()> {
         let layout = self.layout;
         for number in 0..PARTITIONS {
             let mut partition = std::mem::take(&mut self.partitions[number]);
@@ -193,9 +193,9 @@ impl Entries {
                 spill.read(number, &mut partition)?;
             }
             sort(layout, &mut partition);
-            let mut versions: Vec<Version<'_>> = Vec::new();
+            let mut versions: Vec<EntryVersion<'_>> = Vec::new();
             for bytes in partition.chunks_exact(layout.width()) {
-                let version = Version { bytes, layout };
+                let version = EntryVersion { bytes, layout };
                 if versions.last().is_some_and(|last| last.key() != version.key()) {
                     each(&versions)?;
                     versions.clear();
@@ -228,12 +228,12 @@ fn keep_one(layout: EntryLayout, entries: &mut Vec<u8>) {
     while at < entries.len() {
         let next = at + width;
         let key = at..at + KEY_BYTES;
-        let is_wanted = match layout.keep {
+        let is_requested = match layout.keep {
             // What was kept of it stands in front of where the next one goes.
             Keep::Oldest => kept == 0 || entries[kept - width..kept - width + KEY_BYTES] != entries[key],
             Keep::Newest | Keep::All => entries.get(next..next + KEY_BYTES) != Some(&entries[key]),
         };
-        if is_wanted {
+        if is_requested {
             entries.copy_within(at..next, kept);
             kept += width;
         }
@@ -302,7 +302,7 @@ mod tests {
 
     /// What is newest of each key, by the rule: of the latest run; of its rows by version, then by position; a deletion counts
     /// before all rows of its run.
-    fn naive(rows: &[Row], by_version: bool, oldest: bool) -> BTreeMap<u8, Option<Position>> {
+    fn naive(rows: &[Row], by_version: bool, oldest: bool) -> BTreeMap<u8, Option<RowPosition>> {
         let mut newest: BTreeMap<u8, (u32, bool, u8, u32, u32)> = BTreeMap::new();
         for (key, run, version, at) in rows {
             let version = if by_version { *version } else { 0 };
@@ -314,21 +314,21 @@ mod tests {
             *known = if oldest { order.min(*known) } else { order.max(*known) };
         }
         let position = |(_, is_row, _, object, row): (u32, bool, u8, u32, u32)| {
-            is_row.then_some(Position { object, row })
+            is_row.then_some(RowPosition { object, row })
         };
         newest.into_iter().map(|(key, order)| (key, position(order))).collect()
     }
 
-    fn gathered(rows: &[Row], layout: EntryLayout, limit: usize) -> BTreeMap<u8, Vec<Option<Position>>> {
+    fn gathered(rows: &[Row], layout: EntryLayout, limit: usize) -> BTreeMap<u8, Vec<Option<RowPosition>>> {
         let mut entries = Entries::new(layout, limit);
         for (key, run, version, at) in rows {
             // A deletion has no version.
-            let stamp = [if at.is_some() { 1 + *version } else { 0 }; VERSION_BYTES];
+            let version_bytes = [if at.is_some() { 1 + *version } else { 0 }; VERSION_BYTES];
             let entry = Entry {
                 key: &[*key; KEY_BYTES],
                 run: run * 10,
-                version: &stamp,
-                position: at.map(|(object, row)| Position { object: run * 10 + 1 + object, row }),
+                version: &version_bytes,
+                position: at.map(|(object, row)| RowPosition { object: run * 10 + 1 + object, row }),
                 content: &[*version; CONTENT_BYTES],
             };
             let mut bytes = Vec::new();
@@ -360,7 +360,7 @@ mod tests {
         }
 
         #[test]
-        fn no_version_is_dropped_where_all_are_wanted(
+        fn no_version_is_dropped_where_all_are_requested(
             rows in rows(), version in any::<bool>(), limit in prop_oneof![Just(0usize), Just(300), Just(1_000_000)],
         ) {
             let layout = EntryLayout { version, keep: Keep::All };

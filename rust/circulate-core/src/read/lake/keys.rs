@@ -6,7 +6,7 @@ use arrow_array::{Array, RecordBatch};
 use sha2::{Digest, Sha256};
 
 use super::entries::{CONTENT_BYTES, VERSION_BYTES};
-use super::places::{MemberPlace, TablePlaces, member_at, rescued_at};
+use super::paths::{MemberPlace, TablePlaces, member_at, rescued_at};
 use super::rebuild::only;
 use crate::catalog::Pointer;
 use crate::lake::manifest::Identity;
@@ -67,15 +67,15 @@ impl KeyMembers {
     }
 
     /// Where the same stands in tables.
-    pub(crate) fn places(&self, table: &TablePlaces<'_>) -> Vec<MemberPlace> {
+    pub(crate) fn paths(&self, table: &TablePlaces<'_>) -> Vec<MemberPlace> {
         self.pointers.iter().map(|pointer| table.find(pointer)).collect()
     }
 
     /// The columns of a table that keys are read from.
     pub(super) fn columns(&self, table: &TablePlaces<'_>) -> Vec<String> {
-        let places = self.places(table);
+        let paths = self.paths(table);
         let mut columns: Vec<_> =
-            places.iter().filter_map(|place| place.column().map(str::to_owned)).collect();
+            paths.iter().filter_map(|member_path| member_path.column().map(str::to_owned)).collect();
         columns.extend(table.rescued().map(str::to_owned));
         columns.sort();
         columns.dedup();
@@ -86,22 +86,22 @@ impl KeyMembers {
     pub(crate) fn key_of_row(
         &self,
         batch: &RecordBatch,
-        places: &[MemberPlace],
+        paths: &[MemberPlace],
         row: usize,
         builder: &mut KeyBuilder,
     ) -> Option<RecordKey> {
-        self.key(|number| value_at(batch, &places[number], &self.pointers[number], row), builder)
+        self.key(|number| value_at(batch, &paths[number], &self.pointers[number], row), builder)
     }
 
     pub(crate) fn version_of_row(
         &self,
         batch: &RecordBatch,
-        places: &[MemberPlace],
+        paths: &[MemberPlace],
         row: usize,
     ) -> [u8; VERSION_BYTES] {
         let number = self.parents + self.keys;
         let value = if self.version {
-            value_at(batch, &places[number], &self.pointers[number], row)
+            value_at(batch, &paths[number], &self.pointers[number], row)
         } else {
             KeyValue::Missing
         };
@@ -117,18 +117,18 @@ pub(super) fn parent_pointer(name: &str) -> Pointer {
 /// A value in a row: that of its column, or what was rescued because it had no place there.
 pub(super) fn value_at<'b>(
     batch: &'b RecordBatch,
-    place: &MemberPlace,
+    member_path: &MemberPlace,
     pointer: &Pointer,
     row: usize,
 ) -> KeyValue<'b> {
-    match in_column(batch, place, row) {
+    match in_column(batch, member_path, row) {
         KeyValue::Missing => rescued_at(batch, pointer, row).map_or(KeyValue::Missing, KeyValue::Json),
         value => value,
     }
 }
 
-fn in_column<'b>(batch: &'b RecordBatch, place: &MemberPlace, row: usize) -> KeyValue<'b> {
-    let MemberPlace::Column { path, kind, below } = place else { return KeyValue::Missing };
+fn in_column<'b>(batch: &'b RecordBatch, member_path: &MemberPlace, row: usize) -> KeyValue<'b> {
+    let MemberPlace::Column { path, kind, below } = member_path else { return KeyValue::Missing };
     let Some((first, members)) = path.split_first() else { return KeyValue::Missing };
     let Some(mut array) = batch.column_by_name(first) else { return KeyValue::Missing };
     for member in members {
@@ -144,10 +144,10 @@ fn in_column<'b>(batch: &'b RecordBatch, place: &MemberPlace, row: usize) -> Key
         return KeyValue::Missing;
     }
     let found = match kind {
-        MemberType::String => array.as_string_opt::<i32>().map(|texts| KeyValue::Text(texts.value(row))),
+        MemberType::String => array.as_string_opt::<i32>().map(|strings| KeyValue::Text(strings.value(row))),
         MemberType::Json => array
             .as_string_opt::<i32>()
-            .and_then(|texts| member_at(texts.value(row).as_bytes(), below).map(KeyValue::Json)),
+            .and_then(|strings| member_at(strings.value(row).as_bytes(), below).map(KeyValue::Json)),
         MemberType::Integer => {
             array.as_primitive_opt::<Int64Type>().map(|numbers| KeyValue::Integer(numbers.value(row)))
         }

@@ -9,7 +9,7 @@ mod entries;
 mod held;
 mod keys;
 mod objects;
-mod places;
+mod paths;
 mod rebuild;
 mod report;
 mod rows;
@@ -40,10 +40,6 @@ mod current_tests;
 #[cfg(test)]
 #[path = "tests/history.rs"]
 mod history_tests;
-
-#[cfg(test)]
-#[path = "tests/measure.rs"]
-mod measure;
 
 #[cfg(test)]
 #[path = "tests/times.rs"]

@@ -140,11 +140,11 @@ impl LakeObject {
         &self,
         stored: &Bytes,
         schema: &Schema,
-        is_wanted: impl Fn(&str) -> bool,
+        is_requested: impl Fn(&str) -> bool,
         rows: Option<&Bitmap>,
         mut each: impl FnMut(usize, RecordBatch) -> Result<()>,
     ) -> Result<()> {
-        let columns = schema.fields().iter().enumerate().filter(|(_, field)| is_wanted(field.name()));
+        let columns = schema.fields().iter().enumerate().filter(|(_, field)| is_requested(field.name()));
         let columns: Vec<_> = columns.map(|(number, _)| number).collect();
         let mut first = 0;
         if self.format == Format::Arrow {

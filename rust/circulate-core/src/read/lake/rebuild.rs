@@ -5,14 +5,14 @@ use arrow_array::types::{Float64Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use jiff::Timestamp;
 
-use super::places::{JOIN, RAW, RESCUED, TablePlaces, for_each_member, member_at};
+use super::paths::{JOIN, RAW, RESCUED, TablePlaces, for_each_member, member_at};
 use crate::catalog::Pointer;
 use crate::error::{Error, ErrorKind, Result};
 use crate::table::{JsonReader, Member, MemberType, Nested};
 
 /// A JSON value that may be put into: what nothing is put into stays text.
 #[derive(Debug, Clone)]
-enum Value {
+enum RecordValue {
     Null,
     Text(Vec<u8>),
     List(Vec<Self>),
@@ -40,31 +40,31 @@ fn mark_of_row(table: &TablePlaces<'_>, batch: &RecordBatch, row: usize) -> Vec<
     let (parents, keyed) = table.columns.marks();
     let parents = parents.iter().filter_map(|name| {
         let value = text_at(batch, &format!("_parent_{name}"), row)?;
-        Some((name.clone(), Value::Text(json_text(value))))
+        Some((name.clone(), RecordValue::Text(json_text(value))))
     });
     let parents: Vec<_> = parents.collect();
     let key = text_at(batch, "_key", row).filter(|_| keyed);
-    let key = key.map(|key| ("key".to_owned(), Value::Text(json_text(key))));
-    let parent = (!parents.is_empty()).then(|| ("parent".to_owned(), Value::Object(parents)));
+    let key = key.map(|key| ("key".to_owned(), RecordValue::Text(json_text(key))));
+    let parent = (!parents.is_empty()).then(|| ("parent".to_owned(), RecordValue::Object(parents)));
     let members: Vec<_> = parent.into_iter().chain(key).collect();
     let mut record = b"{".to_vec();
     if !members.is_empty() {
         record.extend_from_slice(b"\"_circulate\":");
-        write(&Value::Object(members), &mut record);
+        write(&RecordValue::Object(members), &mut record);
     }
     record
 }
 
-fn members_of_row(table: &TablePlaces<'_>, batch: &RecordBatch, row: usize) -> Result<Value> {
+fn members_of_row(table: &TablePlaces<'_>, batch: &RecordBatch, row: usize) -> Result<RecordValue> {
     let members = table.columns.members();
-    let mut record = Value::Object(row_members(members, "", table.options.nested, batch, row)?);
+    let mut record = RecordValue::Object(row_members(members, "", table.options.nested, batch, row)?);
     let Some(rescued) = text_at(batch, RESCUED, row) else { return Ok(record) };
     let columns = record.clone();
     let mut whole = None;
     for_each_member(&mut JsonReader::new(rescued), |key, value| {
         let text = String::from_utf8_lossy(key).into_owned();
         if text.is_empty() {
-            whole = Some(Value::Text(value.to_vec()));
+            whole = Some(RecordValue::Text(value.to_vec()));
         } else if let Ok(pointer) = Pointer::try_from(text)
             // Where a column holds a value, the entry is an earlier one of a key that the record repeats.
             && is_null_at(&columns, pointer.segments())
@@ -72,9 +72,9 @@ fn members_of_row(table: &TablePlaces<'_>, batch: &RecordBatch, row: usize) -> R
             put(&mut record, pointer.segments(), value);
         }
     })
-    .ok_or_else(|| broken("what was rescued is no JSON object"))?;
+    .ok_or_else(|| broken("what was rescued is not a JSON object"))?;
     Ok(match whole {
-        Some(Value::Text(text)) => Value::Text(without_mark(&text)),
+        Some(RecordValue::Text(text)) => RecordValue::Text(without_mark(&text)),
         _ => record,
     })
 }
@@ -102,23 +102,23 @@ fn row_members(
     nested: Nested,
     batch: &RecordBatch,
     row: usize,
-) -> Result<Vec<(String, Value)>> {
+) -> Result<Vec<(String, RecordValue)>> {
     let mut values = Vec::new();
     for Member { name, kind, .. } in members {
         let joined = format!("{prefix}{name}");
         let value = match (kind, nested) {
             (MemberType::Struct(inner), Nested::Flatten) if !inner.is_empty() => {
                 let inner = row_members(inner, &format!("{joined}{JOIN}"), nested, batch, row)?;
-                if inner.is_empty() { Value::Null } else { Value::Object(inner) }
+                if inner.is_empty() { RecordValue::Null } else { RecordValue::Object(inner) }
             }
             // A member whose name another one has, has no column.
             _ => match batch.column_by_name(&joined) {
                 Some(array) if nested == Nested::Json => cell(array, &as_json(kind), row)?,
                 Some(array) => cell(array, kind, row)?,
-                None => Value::Null,
+                None => RecordValue::Null,
             },
         };
-        if !matches!(value, Value::Null) {
+        if !matches!(value, RecordValue::Null) {
             values.push((name.clone(), value));
         }
     }
@@ -132,29 +132,29 @@ fn as_json(kind: &MemberType) -> MemberType {
     }
 }
 
-fn cell(array: &ArrayRef, kind: &MemberType, row: usize) -> Result<Value> {
+fn cell(array: &ArrayRef, kind: &MemberType, row: usize) -> Result<RecordValue> {
     if array.is_null(row) {
-        return Ok(Value::Null);
+        return Ok(RecordValue::Null);
     }
     let other = || broken("a column is of another type than the manifest says");
     Ok(match kind {
-        MemberType::String => {
-            Value::Text(json_text(array.as_string_opt::<i32>().ok_or_else(other)?.value(row).as_bytes()))
-        }
+        MemberType::String => RecordValue::Text(json_text(
+            array.as_string_opt::<i32>().ok_or_else(other)?.value(row).as_bytes(),
+        )),
         MemberType::Integer => {
             let numbers = array.as_primitive_opt::<Int64Type>().ok_or_else(other)?;
-            Value::Text(numbers.value(row).to_string().into_bytes())
+            RecordValue::Text(numbers.value(row).to_string().into_bytes())
         }
         MemberType::Number => {
             let numbers = array.as_primitive_opt::<Float64Type>().ok_or_else(other)?;
-            Value::Text(number_text(numbers.value(row)).into_bytes())
+            RecordValue::Text(number_text(numbers.value(row)).into_bytes())
         }
         MemberType::Boolean => {
-            Value::Text(array.as_boolean_opt().ok_or_else(other)?.value(row).to_string().into_bytes())
+            RecordValue::Text(array.as_boolean_opt().ok_or_else(other)?.value(row).to_string().into_bytes())
         }
         MemberType::Timestamp => {
             let times = array.as_primitive_opt::<TimestampMicrosecondType>().ok_or_else(other)?;
-            Value::Text(time_text(times.value(row))?)
+            RecordValue::Text(time_text(times.value(row))?)
         }
         MemberType::Struct(members) if !members.is_empty() => {
             let object = array.as_struct_opt().ok_or_else(other)?;
@@ -162,21 +162,21 @@ fn cell(array: &ArrayRef, kind: &MemberType, row: usize) -> Result<Value> {
             for member in members {
                 if let Some(inner) = object.column_by_name(&member.name) {
                     let value = cell(inner, &member.kind, row)?;
-                    if !matches!(value, Value::Null) {
+                    if !matches!(value, RecordValue::Null) {
                         values.push((member.name.clone(), value));
                     }
                 }
             }
-            Value::Object(values)
+            RecordValue::Object(values)
         }
         // A struct without members is JSON text.
         MemberType::Struct(_) | MemberType::Json => {
-            Value::Text(array.as_string_opt::<i32>().ok_or_else(other)?.value(row).as_bytes().to_vec())
+            RecordValue::Text(array.as_string_opt::<i32>().ok_or_else(other)?.value(row).as_bytes().to_vec())
         }
         MemberType::List(element) => {
             let items = array.as_list_opt::<i32>().ok_or_else(other)?.value(row);
             let items = (0..items.len()).map(|index| cell(&items, element, index));
-            Value::List(items.collect::<Result<_>>()?)
+            RecordValue::List(items.collect::<Result<_>>()?)
         }
     })
 }
@@ -207,7 +207,7 @@ pub(super) fn text_at<'b>(batch: &'b RecordBatch, column: &str, row: usize) -> O
 
 /// A record with those of its members alone.
 pub(super) fn only(record: &[u8], pointers: &[Pointer]) -> Vec<u8> {
-    let mut alone = Value::Object(Vec::new());
+    let mut alone = RecordValue::Object(Vec::new());
     for pointer in pointers {
         if let Some(value) = member_at(record, pointer.segments()) {
             put(&mut alone, pointer.segments(), value);
@@ -216,51 +216,51 @@ pub(super) fn only(record: &[u8], pointers: &[Pointer]) -> Vec<u8> {
     json(&alone)
 }
 
-fn is_null_at(value: &Value, segments: &[String]) -> bool {
-    let Some((name, rest)) = segments.split_first() else { return matches!(value, Value::Null) };
+fn is_null_at(value: &RecordValue, segments: &[String]) -> bool {
+    let Some((name, rest)) = segments.split_first() else { return matches!(value, RecordValue::Null) };
     let below = match value {
-        Value::Object(members) => members.iter().find(|(key, _)| key == name).map(|(_, value)| value),
-        Value::List(items) => name.parse::<usize>().ok().and_then(|number| items.get(number)),
-        Value::Null => None,
+        RecordValue::Object(members) => members.iter().find(|(key, _)| key == name).map(|(_, value)| value),
+        RecordValue::List(items) => name.parse::<usize>().ok().and_then(|number| items.get(number)),
+        RecordValue::Null => None,
         // Something is there, and it is no container that was taken apart.
-        Value::Text(_) => return false,
+        RecordValue::Text(_) => return false,
     };
     below.is_none_or(|value| is_null_at(value, rest))
 }
 
-fn put(value: &mut Value, segments: &[String], json: &[u8]) {
+fn put(value: &mut RecordValue, segments: &[String], json: &[u8]) {
     let Some((name, rest)) = segments.split_first() else {
-        *value = Value::Text(json.to_vec());
+        *value = RecordValue::Text(json.to_vec());
         return;
     };
-    if let Value::List(items) = value {
+    if let RecordValue::List(items) = value {
         if let Some(item) = name.parse::<usize>().ok().and_then(|number| items.get_mut(number)) {
             put(item, rest, json);
         }
         return;
     }
-    if !matches!(value, Value::Object(_)) {
-        *value = Value::Object(Vec::new());
+    if !matches!(value, RecordValue::Object(_)) {
+        *value = RecordValue::Object(Vec::new());
     }
-    let Value::Object(members) = value else { return };
+    let RecordValue::Object(members) = value else { return };
     let index = members.iter().position(|(key, _)| key == name).unwrap_or_else(|| {
-        members.push((name.clone(), Value::Null));
+        members.push((name.clone(), RecordValue::Null));
         members.len() - 1
     });
     put(&mut members[index].1, rest, json);
 }
 
-fn json(value: &Value) -> Vec<u8> {
+fn json(value: &RecordValue) -> Vec<u8> {
     let mut text = Vec::new();
     write(value, &mut text);
     text
 }
 
-fn write(value: &Value, text: &mut Vec<u8>) {
+fn write(value: &RecordValue, text: &mut Vec<u8>) {
     match value {
-        Value::Null => text.extend_from_slice(b"null"),
-        Value::Text(json) => text.extend_from_slice(json),
-        Value::List(items) => {
+        RecordValue::Null => text.extend_from_slice(b"null"),
+        RecordValue::Text(json) => text.extend_from_slice(json),
+        RecordValue::List(items) => {
             text.push(b'[');
             for (number, item) in items.iter().enumerate() {
                 if number > 0 {
@@ -270,7 +270,7 @@ fn write(value: &Value, text: &mut Vec<u8>) {
             }
             text.push(b']');
         }
-        Value::Object(members) => {
+        RecordValue::Object(members) => {
             text.push(b'{');
             for (number, (key, value)) in members.iter().enumerate() {
                 if number > 0 {

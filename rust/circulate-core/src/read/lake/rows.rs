@@ -8,10 +8,10 @@ use arrow_select::filter::filter_record_batch;
 use bytes::Bytes;
 
 use super::bitmap::Bitmap;
-use super::columns::{Change, Origin, OutputColumns, RowOrigin, fit, has_all};
+use super::columns::{BuiltRow, Change, OutputColumns, RunOrigin, fit, has_all};
 use super::keys::KeyMembers;
 use super::objects::LakeObject;
-use super::places::{RESCUED, TablePlaces};
+use super::paths::{RESCUED, TablePlaces};
 use super::rebuild::record_of_row;
 use super::times::TimeFilter;
 use crate::error::{Error, ErrorKind, Result};
@@ -33,17 +33,17 @@ pub(super) struct RunTables {
 #[derive(Debug)]
 pub(super) struct Rows<'c> {
     columns: &'c OutputColumns,
-    origins: &'c [Origin],
+    origins: &'c [RunOrigin],
     filter: Option<&'c TimeFilter>,
     builder: TableBuilder,
     /// Where the rows in the builder are from.
-    building: Vec<RowOrigin>,
+    building: Vec<BuiltRow>,
 }
 
 impl<'c> Rows<'c> {
     pub(super) fn new(
         columns: &'c OutputColumns,
-        origins: &'c [Origin],
+        origins: &'c [RunOrigin],
         filter: Option<&'c TimeFilter>,
     ) -> Self {
         Self { columns, origins, filter, builder: columns.builder(), building: Vec::new() }
@@ -76,25 +76,25 @@ impl<'c> Rows<'c> {
         };
         let schema = object.schema(stored)?;
         let table = TablePlaces { columns: &tables.columns, options: tables.options, arrow: &schema };
-        let places = filter.map_or_else(Vec::new, |filter| filter.places(&table));
+        let paths = filter.map_or_else(Vec::new, |filter| filter.paths(&table));
         let is_time = |column: &str| {
             filter.is_some()
-                && (column == RESCUED || places.iter().any(|place| place.column() == Some(column)))
+                && (column == RESCUED || paths.iter().any(|member_path| member_path.column() == Some(column)))
         };
-        let is_wanted = |batch: &RecordBatch, first: usize, row: usize| {
-            rows.has(first + row) && filter.is_none_or(|filter| filter.holds_row(batch, &places, row))
+        let is_requested = |batch: &RecordBatch, first: usize, row: usize| {
+            rows.has(first + row) && filter.is_none_or(|filter| filter.holds_row(batch, &paths, row))
         };
         if self.fits(object, stored, &schema, tables, rows)? {
             self.hand_over(emit)?;
-            let uses = |column: &str| self.columns.uses(column);
-            let columns = |column: &str| uses(column) || is_time(column);
+            let is_used = |column: &str| self.columns.uses(column);
+            let columns = |column: &str| is_used(column) || is_time(column);
             return object.each_batch(stored, &schema, columns, Some(rows), |first, batch| {
                 let mask: BooleanArray =
-                    (0..batch.num_rows()).map(|row| Some(is_wanted(&batch, first, row))).collect();
-                let used: Vec<_> = (0..batch.num_columns())
-                    .filter(|number| uses(batch.schema().field(*number).name()))
+                    (0..batch.num_rows()).map(|row| Some(is_requested(&batch, first, row))).collect();
+                let requested: Vec<_> = (0..batch.num_columns())
+                    .filter(|number| is_used(batch.schema().field(*number).name()))
                     .collect();
-                let batch = batch.project(&used).map_err(failed)?;
+                let batch = batch.project(&requested).map_err(failed)?;
                 let batch = filter_record_batch(&batch, &mask).map_err(failed)?;
                 let conformed = conform(&batch, &self.columns.records)?;
                 let origins = vec![origin; conformed.num_rows()];
@@ -111,7 +111,7 @@ impl<'c> Rows<'c> {
             |_| true,
             Some(rows),
             |first, batch| {
-                for row in (0..batch.num_rows()).filter(|row| is_wanted(&batch, first, *row)) {
+                for row in (0..batch.num_rows()).filter(|row| is_requested(&batch, first, *row)) {
                     self.push(&record_of_row(&table, &batch, row)?, origin, emit)?;
                 }
                 Ok(())
@@ -146,7 +146,7 @@ impl<'c> Rows<'c> {
             });
         };
         let schema = object.schema(stored)?;
-        let places = TablePlaces { columns: &tables.columns, options: tables.options, arrow: &schema };
+        let paths = TablePlaces { columns: &tables.columns, options: tables.options, arrow: &schema };
         object.each_batch(
             stored,
             &schema,
@@ -155,7 +155,7 @@ impl<'c> Rows<'c> {
             |first, batch| {
                 for row in 0..batch.num_rows() {
                     if let Some(origin) = origin(first + row) {
-                        let record = record_of_row(&places, &batch, row)?;
+                        let record = record_of_row(&paths, &batch, row)?;
                         self.push(&members.key_alone(&record), origin, emit)?;
                     }
                 }
@@ -182,7 +182,7 @@ impl<'c> Rows<'c> {
             .iter()
             .filter(|field| self.columns.records.column_with_name(field.name()).is_none());
         let is_lost =
-            !self.columns.is_pruned && others.into_iter().any(|field| field.name() != super::places::RAW);
+            !self.columns.is_pruned && others.into_iter().any(|field| field.name() != super::paths::RAW);
         let nested = self.columns.options.nested;
         let is_used = |name: &str| self.columns.uses(name);
         let fit =
@@ -190,7 +190,7 @@ impl<'c> Rows<'c> {
         if is_lost || !fit {
             return Ok(false);
         }
-        let wanted: Fields = self
+        let requested: Fields = self
             .columns
             .records
             .fields()
@@ -198,7 +198,7 @@ impl<'c> Rows<'c> {
             .filter(|field| self.columns.uses(field.name()) && field.name() != RESCUED)
             .cloned()
             .collect();
-        if has_all(&used, &wanted) {
+        if has_all(&used, &requested) {
             return Ok(true);
         }
         let mut has_rescued = false;
@@ -219,7 +219,7 @@ impl<'c> Rows<'c> {
     pub(super) fn push(
         &mut self,
         record: &[u8],
-        origin: RowOrigin,
+        origin: BuiltRow,
         emit: &mut dyn FnMut(RecordBatch) -> Result<()>,
     ) -> Result<()> {
         self.builder.push(record)?;

@@ -97,12 +97,12 @@ async fn list(sink: &dyn Sink, source: Option<&str>) -> Result<BTreeMap<StreamId
 pub(super) async fn find(
     sink: &dyn Sink,
     source: Option<&str>,
-    wanted: impl Fn(&StreamId) -> bool,
+    requested: impl Fn(&StreamId) -> bool,
     store: Option<&dyn StateStore>,
 ) -> Result<BTreeMap<StreamId, FoundRuns>> {
     let mut found = BTreeMap::new();
     for (stream, listed) in list(sink, source).await? {
-        if wanted(&stream) && !listed.indexes.is_empty() {
+        if requested(&stream) && !listed.indexes.is_empty() {
             let runs = judge(sink, &stream, listed, store).await?;
             found.insert(stream, runs);
         }

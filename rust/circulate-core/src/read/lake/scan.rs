@@ -4,10 +4,10 @@ use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 
-use super::entries::{CONTENT_BYTES, Entries, Entry, EntryLayout, Keep, Position, VERSION_BYTES};
+use super::entries::{CONTENT_BYTES, Entries, Entry, EntryLayout, Keep, RowPosition, VERSION_BYTES};
 use super::keys::{KeyMembers, digest};
 use super::objects::LakeObject;
-use super::places::TablePlaces;
+use super::paths::TablePlaces;
 use super::rebuild::record_of_row;
 use super::rows::RunTables;
 use crate::error::Result;
@@ -96,19 +96,20 @@ impl Scan {
             (rule, Some(tables)) => {
                 let schema = object.schema(stored)?;
                 let table = TablePlaces { columns: &tables.columns, options: tables.options, arrow: &schema };
-                let (places, columns) = match rule {
-                    Rule::ByKey(members) => (members.places(&table), members.columns(&table)),
+                let (paths, columns) = match rule {
+                    Rule::ByKey(members) => (members.paths(&table), members.columns(&table)),
                     Rule::ByContent => (Vec::new(), Vec::new()),
                 };
                 let everything = self.layout.keeps_all() || matches!(rule, Rule::ByContent);
-                let is_wanted = |column: &str| everything || columns.iter().any(|wanted| wanted == column);
-                object.each_batch(stored, &schema, is_wanted, None, |first, batch| {
+                let is_requested =
+                    |column: &str| everything || columns.iter().any(|requested| requested == column);
+                object.each_batch(stored, &schema, is_requested, None, |first, batch| {
                     for row in 0..batch.num_rows() {
                         let number = u32::try_from(first + row).unwrap_or(u32::MAX);
                         match rule {
                             Rule::ByKey(members) => {
-                                let key = members.key_of_row(&batch, &places, row, &mut builder);
-                                let version = members.version_of_row(&batch, &places, row);
+                                let key = members.key_of_row(&batch, &paths, row, &mut builder);
+                                let version = members.version_of_row(&batch, &paths, row);
                                 let content = if everything {
                                     self.content(&mut builder, &record_of_row(&table, &batch, row)?)
                                 } else {
@@ -168,7 +169,7 @@ impl Adding<'_> {
             self.without_key.push(row);
             return Ok(());
         };
-        let position = Some(Position { object: self.number, row });
+        let position = Some(RowPosition { object: self.number, row });
         Entry { key: &key, run: self.run, version, position, content }
             .write(self.scan.layout, &mut self.buffer);
         if self.buffer.len() < ADDED_AT_ONCE { Ok(()) } else { self.flush() }

@@ -14,11 +14,11 @@ use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::bitmap::Bitmap;
-use super::columns::{Origin, OutputColumns};
-use super::entries::{Entries, Keep, Position, Version};
+use super::columns::{OutputColumns, RunOrigin};
+use super::entries::{Entries, EntryVersion, Keep, RowPosition};
 use super::keys::KeyMembers;
 use super::objects::LakeObject;
-use super::places::for_each_member;
+use super::paths::for_each_member;
 use super::report::{LakeReport, WithheldDeletes};
 use super::rows::{Rows, RunTables};
 use super::runs::{self, CommittedRun, FoundRuns};
@@ -88,7 +88,7 @@ const SAMPLED_RECORDS: usize = 1_000;
 
 /// An object with the rows of it that count.
 #[derive(Debug)]
-struct Counted {
+struct SelectedObject {
     object: Arc<LakeObject>,
     rows: Bitmap,
     /// Rows that a later run deleted, and the number of that run.
@@ -101,9 +101,9 @@ pub struct LakePlan {
     sink: Arc<dyn Sink>,
     memory: u64,
     columns: OutputColumns,
-    origins: Vec<Origin>,
+    origins: Vec<RunOrigin>,
     tables: Vec<Option<Arc<RunTables>>>,
-    objects: Vec<Counted>,
+    objects: Vec<SelectedObject>,
     /// What the keys of records are, where some were deleted.
     members: KeyMembers,
     filter: Option<TimeFilter>,
@@ -114,7 +114,7 @@ pub struct LakePlan {
 struct Runs {
     all: Vec<CommittedRun>,
     tables: Vec<Option<Arc<RunTables>>>,
-    origins: Vec<Origin>,
+    origins: Vec<RunOrigin>,
 }
 
 impl LakeTable {
@@ -163,10 +163,10 @@ impl LakeTable {
     /// The committed runs of each account.
     async fn runs(&self, report: &mut LakeReport) -> Result<BTreeMap<String, Vec<CommittedRun>>> {
         let of_stream = |stream: &StreamId| stream.name() == self.name();
-        let wanted = |stream: &StreamId| {
+        let requested = |stream: &StreamId| {
             of_stream(stream) && self.account.as_ref().is_none_or(|account| account == stream.account())
         };
-        let found = runs::find(&*self.sink, Some(&self.source), wanted, self.store.as_deref()).await?;
+        let found = runs::find(&*self.sink, Some(&self.source), requested, self.store.as_deref()).await?;
         let (mut by_account, mut first) = (BTreeMap::new(), None::<Timestamp>);
         for (stream, FoundRuns { committed, uncounted }) in found {
             report.uncounted.extend(uncounted);
@@ -269,7 +269,7 @@ impl LakeTable {
         identity: &Identity,
         runs: &Runs,
         first: usize,
-        objects: &mut Vec<Counted>,
+        objects: &mut Vec<SelectedObject>,
         report: &mut LakeReport,
     ) -> Result<()> {
         let of_account = &runs.all[first..];
@@ -285,8 +285,8 @@ impl LakeTable {
                 return Ok(());
             };
             let later = gone.run + 1;
-            let is_told = identity.kind == RecordKind::Event || self.view == View::History;
-            if !is_told || later >= runs.all.len() {
+            let is_readable = identity.kind == RecordKind::Event || self.view == View::History;
+            if !is_readable || later >= runs.all.len() {
                 return Err(gone.error());
             }
             from = later;
@@ -301,7 +301,7 @@ impl LakeTable {
         identity: &Identity,
         runs: &Runs,
         first: usize,
-        objects: &mut Vec<Counted>,
+        objects: &mut Vec<SelectedObject>,
         report: &mut LakeReport,
     ) -> Result<Option<GoneObject>> {
         let filter = TimeFilter::new(&self.window, identity);
@@ -327,12 +327,12 @@ impl LakeTable {
             RecordKind::Event => Rule::ByContent,
             RecordKind::Entity if identity.is_merged() => Rule::ByKey(KeyMembers::new(identity)),
             RecordKind::Entity => {
-                let all = |object: Arc<LakeObject>| Counted {
+                let all = |object: Arc<LakeObject>| SelectedObject {
                     rows: all_rows(&object),
                     object,
                     deleted: Vec::new(),
                 };
-                let with_rows = |counted: &Counted| counted.rows.count() > 0;
+                let with_rows = |counted: &SelectedObject| counted.rows.count() > 0;
                 objects.extend(found.into_iter().flatten().map(all).filter(with_rows));
                 return Ok(None);
             }
@@ -375,8 +375,8 @@ impl LakeTable {
             };
             report.without_key += without_key.len() as u64;
             let start = starts[starts.partition_point(|start| *start < number) - 1];
-            let is_wanted = start >= first_run;
-            for row in without_key.into_iter().filter(|_| is_wanted) {
+            let is_requested = start >= first_run;
+            for row in without_key.into_iter().filter(|_| is_requested) {
                 rows[number as usize].set(row);
             }
         }
@@ -400,7 +400,7 @@ impl LakeTable {
             } else {
                 let to_run = |(row, start)| Ok((row, to_number(to_run(start))?));
                 let deleted = deleted.into_iter().map(to_run).collect::<Result<_>>()?;
-                objects.push(Counted { object, rows, deleted });
+                objects.push(SelectedObject { object, rows, deleted });
             }
         }
         Ok(None)
@@ -451,8 +451,12 @@ impl LakeTable {
     }
 
     /// The columns of all runs with rows that count, the newest first: a column keeps the type that it has there.
-    async fn all_columns(&self, runs: &Runs, objects: &[Counted]) -> Result<(TableSchema, TableOptions)> {
-        let mut of_run: BTreeMap<usize, Vec<&Counted>> =
+    async fn all_columns(
+        &self,
+        runs: &Runs,
+        objects: &[SelectedObject],
+    ) -> Result<(TableSchema, TableOptions)> {
+        let mut of_run: BTreeMap<usize, Vec<&SelectedObject>> =
             (0..runs.all.len()).map(|run| (run, Vec::new())).collect();
         for counted in objects {
             of_run.entry(counted.object.run).or_default().push(counted);
@@ -487,12 +491,12 @@ impl LakeTable {
     }
 
     /// What some records hold that count, spread over the objects of a run.
-    async fn sample(&self, of_run: &[&Counted], objects: usize) -> Result<Sample> {
+    async fn sample(&self, of_run: &[&SelectedObject], objects: usize) -> Result<Sample> {
         let step = of_run.len().div_ceil(objects.max(1)).max(1);
         let mut sample = Sample::default();
         for counted in of_run.iter().step_by(step) {
             self.stop_if_requested()?;
-            let Counted { object, rows, .. } = counted;
+            let SelectedObject { object, rows, .. } = counted;
             let stored = read_stored(&*self.sink, &object.entry).await?;
             let (object, rows) = (Arc::clone(object), rows.clone());
             sample = blocking(move || {
@@ -554,7 +558,7 @@ impl Runs {
             self.tables.push(run.index.tables.as_ref().map(|tables| {
                 Arc::new(RunTables { columns: tables.columns.clone(), options: tables.options })
             }));
-            self.origins.push(Origin {
+            self.origins.push(RunOrigin {
                 account: run.index.account.as_str().into(),
                 run_id: run.index.run_id.as_str().into(),
                 committed_at: run.committed_at,
@@ -598,20 +602,20 @@ impl Chosen {
     }
 
     /// Of all versions of a record those that differ from the one before, and where it was deleted.
-    fn changes(&mut self, versions: &[Version<'_>]) {
-        let mut there: Option<(Position, &[u8])> = None;
+    fn changes(&mut self, versions: &[EntryVersion<'_>]) {
+        let mut there: Option<(RowPosition, &[u8])> = None;
         for version in versions {
-            let is_wanted = version.run() >= self.first_run;
+            let is_requested = version.run() >= self.first_run;
             match (version.position(), there) {
                 (Some(at), _) => {
                     let is_same = there.is_some_and(|(_, content)| content == version.content());
-                    if is_wanted && !is_same {
+                    if is_requested && !is_same {
                         self.rows[at.object as usize].set(at.row);
                     }
                     there = Some((at, version.content()));
                 }
                 (None, Some((at, _))) => {
-                    if is_wanted {
+                    if is_requested {
                         self.deleted[at.object as usize].push((at.row, version.run()));
                     }
                     there = None;

@@ -4,7 +4,7 @@ use arrow_array::RecordBatch;
 use jiff::Timestamp;
 
 use super::keys::value_at;
-use super::places::{MemberPlace, TablePlaces};
+use super::paths::{MemberPlace, TablePlaces};
 use crate::catalog::{Pointer, RecordsSpec, TimeFormat, Zone};
 use crate::extract::cursor::{RecordTimes, TimeRange, Window};
 use crate::lake::manifest::{Identity, ObjectEntry};
@@ -49,13 +49,13 @@ impl TimeFilter {
     }
 
     /// Where the times stand in a table.
-    pub(super) fn places(&self, table: &TablePlaces<'_>) -> Vec<MemberPlace> {
+    pub(super) fn paths(&self, table: &TablePlaces<'_>) -> Vec<MemberPlace> {
         self.pointers.iter().map(|pointer| table.find(pointer)).collect()
     }
 
-    pub(super) fn holds_row(&self, batch: &RecordBatch, places: &[MemberPlace], row: usize) -> bool {
+    pub(super) fn holds_row(&self, batch: &RecordBatch, paths: &[MemberPlace], row: usize) -> bool {
         let times = self.times();
-        let of_member = |(place, pointer)| match value_at(batch, place, pointer, row) {
+        let of_member = |(member_path, pointer)| match value_at(batch, member_path, pointer, row) {
             KeyValue::Time(microseconds) => {
                 Timestamp::from_microsecond(microseconds).ok().map(TimeRange::from)
             }
@@ -67,7 +67,7 @@ impl TimeFilter {
             KeyValue::Float(number) => times.greatest([Some(number.to_string().as_bytes())]),
             KeyValue::Missing | KeyValue::Boolean(_) => None,
         };
-        let all = places.iter().zip(&self.pointers).filter_map(of_member);
+        let all = paths.iter().zip(&self.pointers).filter_map(of_member);
         let greatest =
             all.reduce(|one, other| TimeRange { from: one.from.max(other.from), to: one.to.max(other.to) });
         greatest.is_some_and(|time| self.window.may_hold(time))

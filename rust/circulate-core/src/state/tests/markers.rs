@@ -56,19 +56,25 @@ async fn a_worker_that_dies_at_any_write_after_the_index_leaves_a_marker_to_the_
     }
 }
 
+/// A lake whose first run cannot write its marker, and what is in the way.
+async fn with_something_in_the_way() -> (Lake, String) {
+    let model = Lake::default();
+    one_page(&model).run().await;
+    // Runs of a test all have the same id.
+    let marker = markers(&model).remove(0);
+    let lake = Lake::default();
+    lake.sink.create(crate::testing::object(&marker, "{}")).await.unwrap();
+    (lake, marker)
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_marker_that_could_not_be_written_fails_no_pull_and_comes_with_the_next() {
-    let lake = Lake::default();
-    // The part, the set of records, the index, the marker.
-    let sink = Faulty::fails(lake.as_sink(), "create _circulate/", 4);
-    let outcome = Pull { sink, ..one_page(&lake) }.run().await;
+    let (lake, in_the_way) = with_something_in_the_way().await;
+    let outcome = one_page(&lake).run().await;
     assert_eq!((outcome.report.status, outcome.error.is_none()), (Verdict::Complete, true));
-    assert_eq!(
-        (markers(&lake).len(), lake.runs().await[0].marker),
-        (0, Some(crate::state::MarkerStatus::Due))
-    );
-    let stream = users_of_the_account();
-    mark_where_due(&*lake.sink, &*lake.store, &stream).await.unwrap();
+    assert_eq!(lake.runs().await[0].marker, Some(crate::state::MarkerStatus::Due));
+    lake.sink.remove(&in_the_way).await.unwrap();
+    mark_where_due(&*lake.sink, &*lake.store, &users_of_the_account()).await.unwrap();
     check_the_marker(&lake).await;
 }
 
@@ -105,10 +111,8 @@ async fn a_place_of_an_older_version_gets_its_markers_by_state() {
 
 #[tokio::test(start_paused = true)]
 async fn a_marker_is_due_in_no_other_place() {
-    let lake = Lake::default();
-    let sink = Faulty::fails(lake.as_sink(), "create _circulate/", 4);
-    let pull = Pull { sink, ..one_page(&lake) };
-    let run_id = pull.run().await.report.run_id.unwrap();
+    let (lake, _) = with_something_in_the_way().await;
+    let run_id = one_page(&lake).run().await.report.run_id.unwrap();
     let other = LocalFolder::new("/nowhere".into());
     assert!(!place_marker(&other, &*lake.store, &users_of_the_account(), &run_id).await.unwrap());
     assert!(lake.runs().await[0].marker.is_some());
@@ -125,6 +129,6 @@ async fn gc_keeps_the_marker_of_a_committed_run_and_removes_that_of_none() {
     lake.sink.create(stray).await.unwrap();
     lake.clock.advance(Duration::from_secs(1));
     let collected = gc(&*lake.sink, &*lake.store, Duration::ZERO, false).await.unwrap();
-    assert_eq!(collected.removed_keys, [stray_key]);
+    assert!(collected.removed_keys.contains(&stray_key), "{collected:?}");
     check_the_marker(&lake).await;
 }

@@ -97,8 +97,8 @@ impl TableSchema {
     }
 
     /// The schema with those of its members whose column is wanted; it may have other columns of its own.
-    pub fn with_members(mut self, is_wanted: impl Fn(&str) -> bool) -> Self {
-        self.members.retain(|member| is_wanted(&member.name));
+    pub fn with_members(mut self, is_requested: impl Fn(&str) -> bool) -> Self {
+        self.members.retain(|member| is_requested(&member.name));
         self
     }
 

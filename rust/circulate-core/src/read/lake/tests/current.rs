@@ -67,18 +67,18 @@ proptest! {
     }
 
     #[test]
-    fn columns_that_are_wanted_are_those_of_the_whole_table(runs in proptest::collection::vec(run(), 1..5)) {
+    fn requested_columns_are_those_of_the_whole_table(runs in proptest::collection::vec(run(), 1..5)) {
         prop_assume!(runs.iter().any(|run| !run.uncommitted));
         block_on(async {
             let lake = lake_of(by_id(), &runs).await;
             let whole = read(lake.table()).await.unwrap();
             let names: Vec<_> = whole.batches.iter().flat_map(|batch| batch.schema().fields().to_vec()).collect();
-            let Some(wanted) = names.iter().map(|field| field.name()).find(|name| name.starts_with('c')) else { return };
-            let wanted = vec![wanted.clone(), "_account".to_owned()];
-            let pruned = read(LakeTable { columns: Some(wanted.clone()), ..lake.table() }).await.unwrap();
+            let Some(requested) = names.iter().map(|field| field.name()).find(|name| name.starts_with('c')) else { return };
+            let requested = vec![requested.clone(), "_account".to_owned()];
+            let pruned = read(LakeTable { columns: Some(requested.clone()), ..lake.table() }).await.unwrap();
             let shown = |table: &ReadTable| {
                 let mut rows: Vec<_> = table.batches.iter().flat_map(|batch| {
-                    let columns = wanted.iter().map(|name| std::sync::Arc::clone(batch.column_by_name(name).unwrap()));
+                    let columns = requested.iter().map(|name| std::sync::Arc::clone(batch.column_by_name(name).unwrap()));
                     let columns: Vec<_> = columns.collect();
                     (0..batch.num_rows()).map(move |row| format!("{:?}", columns.iter().map(|column| column.slice(row, 1)).collect::<Vec<_>>())).collect::<Vec<_>>()
                 }).collect();

@@ -132,8 +132,8 @@ fn arrow_cast_text(column: &arrow_array::ArrayRef, row: usize) -> String {
     if column.is_null(row) {
         return String::new();
     }
-    if let Some(texts) = column.as_string_opt::<i32>() {
-        return texts.value(row).to_owned();
+    if let Some(strings) = column.as_string_opt::<i32>() {
+        return strings.value(row).to_owned();
     }
     if let Some(numbers) = column.as_primitive_opt::<Int64Type>() {
         return numbers.value(row).to_string();

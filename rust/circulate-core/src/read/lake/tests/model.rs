@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::places::TablePlaces;
+use super::paths::TablePlaces;
 use super::rebuild::{record_of_row, text_at};
 use super::table::{LakeReading, LakeTable, View};
 use super::*;
@@ -86,7 +86,7 @@ impl TestRun {
 pub(super) struct TestLake {
     pub(super) sink: Arc<MemorySink>,
     /// Where runs are written.
-    pub(super) place: Arc<dyn Sink>,
+    pub(super) location: Arc<dyn Sink>,
     pub(super) identity: Value,
     /// What each run says of its keys.
     pub(super) keys: Value,
@@ -103,13 +103,20 @@ pub(super) fn committed_at(n: u32) -> Timestamp {
 impl TestLake {
     pub(super) fn new(identity: Value) -> Self {
         let sink = Arc::<MemorySink>::default();
-        Self { place: Arc::clone(&sink) as _, sink, identity, keys: Value::Null, runs: 0, memory: 64_000_000 }
+        Self {
+            location: Arc::clone(&sink) as _,
+            sink,
+            identity,
+            keys: Value::Null,
+            runs: 0,
+            memory: 64_000_000,
+        }
     }
 
     pub(super) async fn create(&self, key: &str, bytes: impl Into<Bytes>) {
         let object =
             Object { key: key.to_owned(), bytes: bytes.into(), content_type: "", content_encoding: None };
-        self.place.create(object).await.unwrap();
+        self.location.create(object).await.unwrap();
     }
 
     /// Writes a run, and returns the key of its index.
@@ -176,7 +183,7 @@ impl TestLake {
         self.create(&keys.index(), serde_json::to_vec(&index).unwrap()).await;
         manifest::parse::<manifest::Index>("it", &serde_json::to_vec(&index).unwrap()).unwrap();
         if !run.uncommitted {
-            Marker::create(&*self.place, &keys, &run_id, committed_at(number)).await.unwrap();
+            Marker::create(&*self.location, &keys, &run_id, committed_at(number)).await.unwrap();
         }
         keys.index()
     }
@@ -190,13 +197,13 @@ impl TestLake {
             return Value::Null;
         }
         let (count, key) = (entries.len(), format!("{}deletes-0.bin", keys.parts()));
-        let file = write_entries::<KEY_ENTRY>(&*self.place, key, entries.concat()).await.unwrap();
+        let file = write_entries::<KEY_ENTRY>(&*self.location, key, entries.concat()).await.unwrap();
         json!({"count": count, "files": [file]})
     }
 
     pub(super) fn table(&self) -> LakeTable {
         LakeTable {
-            sink: Arc::clone(&self.place),
+            sink: Arc::clone(&self.location),
             source: "test".to_owned(),
             endpoint: "things".to_owned(),
             account: None,
@@ -309,9 +316,9 @@ impl ReadTable {
         let mut rows = Vec::new();
         for batch in &self.batches {
             let schema = batch.schema();
-            let places = TablePlaces { columns: &self.columns, options: self.options, arrow: &schema };
+            let paths = TablePlaces { columns: &self.columns, options: self.options, arrow: &schema };
             for row in 0..batch.num_rows() {
-                let record = record_of_row(&places, batch, row).unwrap();
+                let record = record_of_row(&paths, batch, row).unwrap();
                 let text = |column: &str| {
                     text_at(batch, column, row).map(|text| String::from_utf8(text.to_vec()).unwrap())
                 };

@@ -57,29 +57,29 @@ proptest! {
             let whole = read(lake.table()).await.unwrap();
             let window = window(since, until);
             let table = read(LakeTable { window: window.clone(), ..lake.table() }).await.unwrap();
-            let is_wanted = |row: &(String, String)| {
+            let is_requested = |row: &(String, String)| {
                 let time = row.1.split("\"at\":\"").nth(1).and_then(|rest| rest.split('"').next()?.parse().ok());
                 let time: Option<jiff::Timestamp> = time;
                 window == Window::default() || time.is_some_and(|time| window.may_hold(time.into()))
             };
-            let wanted: Vec<_> = whole.rows().into_iter().filter(is_wanted).collect();
-            assert_eq!(table.rows(), wanted);
+            let requested: Vec<_> = whole.rows().into_iter().filter(is_requested).collect();
+            assert_eq!(table.rows(), requested);
             let ids = Some(vec!["id".to_owned()]);
             let ids = read(LakeTable { window: window.clone(), columns: ids, ..lake.table() }).await.unwrap();
-            assert_eq!(ids.report.rows, wanted.len() as u64, "the time need not be a column that is wanted");
+            assert_eq!(ids.report.rows, requested.len() as u64, "the time need not be a column that is wanted");
         });
     }
 }
 
 #[tokio::test]
 async fn objects_of_another_time_are_not_read() {
-    let of = |minute: u8| vec![json!({"id": minute, "at": at(minute)})];
+    let record_at = |minute: u8| vec![json!({"id": minute, "at": at(minute)})];
     for look in [JSON, Look::Parquet(Nested::Struct)] {
-        let run = TestRun { objects: (0..10).map(of).collect(), ..TestRun::of(look, &[]) };
+        let run = TestRun { objects: (0..10).map(record_at).collect(), ..TestRun::of(look, &[]) };
         for identity in [events(), by_id()] {
             let lake = lake_of(identity, std::slice::from_ref(&run)).await;
             let table = read(LakeTable { window: window(Some(3), Some(5)), ..lake.table() }).await.unwrap();
-            let records = [3, 4].map(|minute| ("acme".to_owned(), of(minute).remove(0)));
+            let records = [3, 4].map(|minute| ("acme".to_owned(), record_at(minute).remove(0)));
             assert_eq!(table.rows(), expected(&records, &table));
             assert_eq!((table.report.objects_read, table.report.objects_skipped), (2, 8));
         }
