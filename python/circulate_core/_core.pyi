@@ -412,19 +412,20 @@ def runs(state: str, limit: object) -> Runs:
 
 @final
 class LakeTable:
-    """A stream's table in a lake: over its committed runs only, whatever format they have. It can be read any number of times.
+    """A stream's table in a lake: over its committed runs only, whatever format they have.
 
     `location` is an absolute folder or `s3://bucket/prefix`, `stream` is `source.endpoint`. Views:
 
     - `current`: the newest version of each record that was not deleted; events are there once each.
-    - `history`: every version that differs from the one before it, with `_run_id`, `_committed_at` and `_change` (`upsert` or
-      `delete`; a deleted record has its key and nothing else).
+    - `history`: every version that differs from the one before it, with `_run_id`, `_committed_at` and `_change` (`upsert`
+      or `delete`; a deleted record has its key and nothing else).
     - `changes`: the history of runs that were committed after `since`.
 
-    `at` leaves out runs that were committed later. `since` and `until` of the other views select by the records' own time.
-    `columns` are those that are wanted, in this order. `identity` (`kind`, `primary_key`, `parents`, `version`, `time`, and the
-    definition's `columns`) is for runs by older versions, which do not say it. `state` says which runs count, in a place without
-    markers. Nothing is read before `schema`, `report` or `__arrow_c_stream__` is.
+    `at` leaves out runs that were committed later. `since` and `until` of the other views select by the records' own
+    time. `columns` are those that are wanted, in this order. `identity` (`kind`, `primary_key`, `parents`, `version`,
+    `time`, and the definition's `columns`) is for runs by older versions, which do not say it. `state` says which runs
+    count, in a place without markers. Nothing is read before `schema`, `report` or `__arrow_c_stream__` is, and it can be
+    read any number of times.
     """
 
     def __new__(
@@ -459,7 +460,7 @@ def lake_runs(
     """Return the committed runs of a lake, or of one stream of it, and whether their objects are still there."""
 
 def lake_streams(location: str, *, s3: dict[str, Any] | None = None, state: str | None = None) -> list[dict[str, Any]]:
-    """Return the streams that a lake has manifests of: accounts, kind, key, committed runs, and those that do not count."""
+    """Return the streams that a lake has manifests of: accounts, kind, key, runs that count, and those that do not."""
 
 def mark_committed(lake: Lake) -> dict[str, int]:
     """Create the markers of all committed runs of a lake; see `circulate_core.upkeep.mark_committed`."""

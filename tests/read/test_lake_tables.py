@@ -114,7 +114,7 @@ def test_a_lake_of_an_older_version_is_marked_by_its_state(start_org: StartOrg, 
         index.write_text(json.dumps(as_before))
         index.with_suffix(".committed").unlink()
     identity = {"kind": "entity", "primary_key": ["/id"]}
-    with pytest.raises(StateError, match="which runs of okta.users count: 1 run") as refused:
+    with pytest.raises(StateError, match=r"which runs of okta\.users count: 1 run") as refused:
         table(cli, identity=identity).report()
     assert any("verify --mark" in note for note in refused.value.__notes__)
     state = str(lake / ".circulate/state.db")

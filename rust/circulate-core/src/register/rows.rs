@@ -219,7 +219,7 @@ impl RowWriter {
     ) -> Result<()> {
         let schema = object.schema(stored)?;
         let table = TablePlaces { columns: &tables.columns, options: tables.options, arrow: &schema };
-        let found = self.keys.places(&table);
+        let found = self.keys.paths(&table);
         object.each_batch(
             stored,
             &schema,
