@@ -417,14 +417,14 @@ class LakeTable:
     `location` is an absolute folder or `s3://bucket/prefix`, `stream` is `source.endpoint`. Views:
 
     - `current`: the newest version of each record that was not deleted; events are there once each.
-    - `history`: every version that differs from the one before it, with `_run_id`, `_committed_at` and `_change` (`upsert`
-      or `delete`; a deleted record has its key and nothing else).
+    - `history`: every version that differs from the one before it, with `_run_id`, `_committed_at` and `_change`
+      (`upsert` or `delete`; a deleted record has its key and nothing else).
     - `changes`: the history of runs that were committed after `since`.
 
     `at` leaves out runs that were committed later. `since` and `until` of the other views select by the records' own
     time. `columns` are those that are wanted, in this order. `identity` (`kind`, `primary_key`, `parents`, `version`,
     `time`, and the definition's `columns`) is for runs by older versions, which do not say it. `state` says which runs
-    count, in a place without markers. Nothing is read before `schema`, `report` or `__arrow_c_stream__` is, and it can be
+    count, in a place without markers. Nothing is read before `schema`, `report` or `__arrow_c_stream__` is. It can be
     read any number of times.
     """
 
