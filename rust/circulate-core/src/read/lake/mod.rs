@@ -22,7 +22,7 @@ pub(crate) use entries::VERSION_BYTES;
 pub use held::{HeldRun, held_runs};
 pub(crate) use keys::{KeyMembers, digest};
 pub(crate) use objects::LakeObject;
-pub(crate) use places::{MemberPlace, TablePlaces};
+pub(crate) use paths::{MemberPlace, TablePlaces};
 pub(crate) use rebuild::record_of_row;
 pub use report::{LakeReport, WithheldDeletes};
 pub use runs::UncountedRun;
