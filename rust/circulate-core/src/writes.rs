@@ -59,7 +59,7 @@ fn kind_of(key: &str) -> &'static str {
         Some(rest) if rest.contains("/deletes-") => "deletes",
         Some(rest) if rest.contains("/candidates-") => "candidates",
         Some(rest) if rest.contains("/scopes-") => "scopes",
-        Some(rest) if rest.ends_with(".bin") => "keys",
+        Some(rest) if rest.contains("/keys-") => "keys",
         Some(rest) if rest.split('/').count() == 5 => "part",
         Some(_) => "index",
     }

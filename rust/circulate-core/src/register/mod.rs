@@ -34,7 +34,7 @@ use crate::stop::Stop;
 pub use glue::GlueDatabase;
 use glue::Written;
 use rows::{RowCounts, RowWriter};
-use table::{StreamTable, TableState, storage};
+use table::{CatalogTable, StreamTable, storage};
 
 /// Attempts at a table that others give other columns to meanwhile. Each of them has taken in what the one before had met.
 const ATTEMPTS: usize = 10;
@@ -104,7 +104,7 @@ pub struct Registered {
 }
 
 /// The run as its manifest has it.
-struct Run {
+struct ManifestRun {
     index: Index,
     identity: Identity,
     keys: StreamKeys,
@@ -116,7 +116,7 @@ struct Run {
 
 /// What was written of a run.
 struct WrittenRun {
-    state: TableState,
+    state: CatalogTable,
     counts: RowCounts,
     folder: String,
     files: u64,
@@ -153,7 +153,7 @@ impl Registration {
             .hint("register it again: nothing is lost"))
     }
 
-    async fn read_run(&self) -> Result<Run> {
+    async fn read_run(&self) -> Result<ManifestRun> {
         let key = &self.manifest;
         let Some(bytes) = self.from.read(key).await? else {
             return Err(Error::new(ErrorKind::Storage, "register run", "there is no such manifest")
@@ -194,10 +194,10 @@ impl Registration {
         };
         let own = sha256_hex(&bytes);
         let origin = index.promoted_from.as_ref().map_or(own, |origin| origin.sha256.clone());
-        Ok(Run { index, identity, keys, stream, origin, committed_at })
+        Ok(ManifestRun { index, identity, keys, stream, origin, committed_at })
     }
 
-    fn table<'r>(&'r self, run: &'r Run) -> StreamTable<'r> {
+    fn table<'r>(&'r self, run: &'r ManifestRun) -> StreamTable<'r> {
         StreamTable {
             glue: &self.database,
             stream: run.stream.name(),
@@ -206,12 +206,12 @@ impl Registration {
         }
     }
 
-    async fn partition(&self, run: &Run, table: &StreamTable<'_>) -> Result<Option<Value>> {
+    async fn partition(&self, run: &ManifestRun, table: &StreamTable<'_>) -> Result<Option<Value>> {
         self.database.partition(&table.table_name(), &values(run)).await
     }
 
     /// Writes the files of a run for a table that has `before`; `None` if it was stopped before the end.
-    async fn write(&self, run: &Run, before: &TableState) -> Result<Option<WrittenRun>> {
+    async fn write(&self, run: &ManifestRun, before: &CatalogTable) -> Result<Option<WrittenRun>> {
         self.progress.set_completion(Some(Completion {
             unit: "objects".to_owned(),
             done: 0,
@@ -258,12 +258,12 @@ impl Registration {
             Some(tables) if !tables.empty => before.schema.clone().or_else(|| Some(tables.columns.clone())),
             _ => writer.schema().cloned().or_else(|| before.schema.clone()),
         };
-        let state = TableState { columns: writer.columns().to_vec(), schema };
+        let state = CatalogTable { columns: writer.columns().to_vec(), schema };
         Ok(Some(WrittenRun { state, counts: writer.counts(), folder, files, bytes }))
     }
 
     /// The keys of records that a file of deletions names.
-    async fn deleted(&self, run: &Run, file: &EntryFile) -> Result<Vec<[u8; KEY_BYTES]>> {
+    async fn deleted(&self, run: &ManifestRun, file: &EntryFile) -> Result<Vec<[u8; KEY_BYTES]>> {
         run.keys.check_part(&file.key)?;
         let bytes = read_entries::<{ 2 * KEY_BYTES }>(&*self.from, file).await?;
         // The parents stand in front of the key, which holds them too.
@@ -278,10 +278,10 @@ impl Registration {
     /// Registers the partition: from here on the run is in its table.
     async fn commit(
         &self,
-        run: &Run,
+        run: &ManifestRun,
         table: &StreamTable<'_>,
         written: &WrittenRun,
-        state: &TableState,
+        state: &CatalogTable,
     ) -> Result<Registered> {
         let location = format!("{}/{}/", self.to.uri().trim_end_matches('/'), written.folder);
         let counts = &written.counts;
@@ -313,7 +313,7 @@ impl Registration {
     }
 
     /// What its partition says of a run.
-    fn found(&self, run: &Run, table: &StreamTable<'_>, partition: &Value) -> Result<Registered> {
+    fn found(&self, run: &ManifestRun, table: &StreamTable<'_>, partition: &Value) -> Result<Registered> {
         let parameters = &partition["Parameters"];
         if parameters[ORIGIN].as_str() != Some(&run.origin) {
             let message = "the table has a partition for this run that was made of another manifest";
@@ -339,7 +339,7 @@ impl Registration {
         })
     }
 
-    fn partial(&self, run: &Run, table: &StreamTable<'_>) -> Registered {
+    fn partial(&self, run: &ManifestRun, table: &StreamTable<'_>) -> Registered {
         Registered {
             run_id: run.index.run_id.clone(),
             status: RegistrationStatus::Partial,
@@ -364,16 +364,16 @@ impl Registration {
 const ORIGIN: &str = "circulate.manifest_sha256";
 
 /// The values of the partition of a run.
-fn values(run: &Run) -> [&str; 2] {
+fn values(run: &ManifestRun) -> [&str; 2] {
     [run.stream.account(), &run.index.run_id]
 }
 
-fn folder_of_stream(run: &Run) -> String {
+fn folder_of_stream(run: &ManifestRun) -> String {
     format!("{}/{}", run.index.source, run.index.endpoint)
 }
 
 /// Whether nothing of before counts: nothing tells which records are versions of one, and this run has all there are.
-fn is_replaced(run: &Run) -> bool {
+fn is_replaced(run: &ManifestRun) -> bool {
     let index = &run.index;
     let is_whole = match index.mode.as_str() {
         "full" => true,

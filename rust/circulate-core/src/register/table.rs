@@ -47,14 +47,14 @@ pub(super) struct StreamTable<'r> {
 
 /// What a table has.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct TableState {
+pub(super) struct CatalogTable {
     /// The columns of records.
     pub(super) columns: Vec<CatalogColumn>,
     /// What records without types look like, as was learnt from those of before.
     pub(super) schema: Option<TableSchema>,
 }
 
-impl TableState {
+impl CatalogTable {
     /// The columns of the table: first those of the lake, which never change.
     fn all_columns(&self) -> Vec<CatalogColumn> {
         let mut columns = lake_columns();
@@ -81,19 +81,19 @@ impl StreamTable<'_> {
     }
 
     /// What the table has; nothing if there is none.
-    pub(super) async fn read(&self) -> Result<TableState> {
+    pub(super) async fn read(&self) -> Result<CatalogTable> {
         match self.glue.table(&self.table_name()).await? {
             Some(found) => self.state_of(&found),
-            None => Ok(TableState::default()),
+            None => Ok(CatalogTable::default()),
         }
     }
 
     /// Sees to it that the table has what `expected` has. `None` if others have given it something meanwhile that does not go with that.
     pub(super) async fn grow(
         &self,
-        before: &TableState,
-        expected: &TableState,
-    ) -> Result<Option<TableState>> {
+        before: &CatalogTable,
+        expected: &CatalogTable,
+    ) -> Result<Option<CatalogTable>> {
         loop {
             let found = self.glue.table(&self.table_name()).await?;
             let written = match &found {
@@ -118,7 +118,7 @@ impl StreamTable<'_> {
     }
 
     /// Sees to it that the view shows all that the table has.
-    pub(super) async fn show(&self, state: &TableState) -> Result<()> {
+    pub(super) async fn show(&self, state: &CatalogTable) -> Result<()> {
         let mut columns = vec![CatalogColumn::new(ACCOUNT, ColumnKind::String)];
         columns.push(CatalogColumn::new(RUN_ID, ColumnKind::String));
         columns.extend(state.all_columns().into_iter().filter(|column| column.name == COMMITTED_AT));
@@ -146,7 +146,7 @@ impl StreamTable<'_> {
         }
     }
 
-    fn state_of(&self, found: &FoundTable) -> Result<TableState> {
+    fn state_of(&self, found: &FoundTable) -> Result<CatalogTable> {
         let name = self.table_name();
         self.check_stream(found, &name)?;
         let parameters = &found.table["Parameters"];
@@ -158,7 +158,7 @@ impl StreamTable<'_> {
                 .with("table", self.full(&name))
                 .hint("register its runs in another database, or drop the table and register them again"));
         }
-        Ok(TableState {
+        Ok(CatalogTable {
             columns: self.parameter(parameters, COLUMNS)?.ok_or_else(|| self.foreign(&name))?,
             schema: self.parameter(parameters, SCHEMA)?,
         })
@@ -199,7 +199,7 @@ impl StreamTable<'_> {
     }
 
     /// The table's definition. What others have put into it stays.
-    fn definition(&self, state: &TableState, before: Option<&Value>) -> Result<Value> {
+    fn definition(&self, state: &CatalogTable, before: Option<&Value>) -> Result<Value> {
         let mut table = match before {
             Some(Value::Object(before)) => {
                 let writable = before.iter().filter(|(name, _)| WRITABLE.contains(&name.as_str()));

@@ -53,6 +53,7 @@ pub struct Pull {
 
 /// How to pull.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 pub struct PullOptions {
     /// How much to take. Default incremental.
     pub mode: Mode,

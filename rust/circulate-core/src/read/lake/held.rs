@@ -47,8 +47,8 @@ pub async fn held_runs(
     store: Option<&dyn StateStore>,
 ) -> Result<Vec<HeldRun>> {
     let source = stream.and_then(|stream| stream.split_once('.')).map(|(source, _)| source);
-    let wanted = |id: &StreamId| stream.is_none_or(|stream| id.name() == stream);
-    let found = runs::find(sink, source, wanted, store).await?;
+    let is_requested = |id: &StreamId| stream.is_none_or(|stream| id.name() == stream);
+    let found = runs::find(sink, source, is_requested, store).await?;
     let committed = found.into_values().flat_map(|found| found.committed);
     stream::iter(committed.map(|run| held(sink, run))).buffered(LOOKED_AT_ONCE).try_collect().await
 }
