@@ -143,7 +143,7 @@ impl Registration {
                 return Ok(Registered { status: RegistrationStatus::Complete, ..self.partial(&run, &table) });
             }
             let Some(state) = table.grow(&before, &written.state).await? else { continue };
-            table.show(&state).await?;
+            table.show().await?;
             return self.commit(&run, &table, &written, &state).await;
         }
         let message = "others kept changing the table";

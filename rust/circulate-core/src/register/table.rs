@@ -117,24 +117,17 @@ impl StreamTable<'_> {
         }
     }
 
-    /// Sees to it that the view shows all that the table has.
-    pub(super) async fn show(&self, state: &CatalogTable) -> Result<()> {
-        let mut columns = vec![CatalogColumn::new(ACCOUNT, ColumnKind::String)];
-        columns.push(CatalogColumn::new(RUN_ID, ColumnKind::String));
-        columns.extend(state.all_columns().into_iter().filter(|column| column.name == COMMITTED_AT));
-        columns.extend(state.columns.iter().cloned());
-        let sql = current(self.glue.name(), &self.table_name(), &columns, self.identity);
-        let definition = view(self.glue.name(), &self.view_name(), &sql, &columns, &self.stream);
+    /// Sees to it that the view shows all that the table has. The view is read before the table: who writes it by an older
+    /// table than somebody else did is refused.
+    pub(super) async fn show(&self) -> Result<()> {
         loop {
-            let written = match self.glue.table(&self.view_name()).await? {
+            let found = self.glue.table(&self.view_name()).await?;
+            let definition = self.view(&self.read().await?);
+            let written = match found {
                 None => self.glue.create_table(&definition).await?,
                 Some(found) => {
                     self.check_stream(&found, &self.view_name())?;
-                    let there = &found.table["StorageDescriptor"]["Columns"];
-                    let is_shown = definition["StorageDescriptor"]["Columns"]
-                        .as_array()
-                        .is_some_and(|columns| columns.iter().all(|column| has(there, column)));
-                    if is_shown {
+                    if found.table["ViewOriginalText"] == definition["ViewOriginalText"] {
                         return Ok(());
                     }
                     self.glue.update_table(&definition, found.version.as_deref()).await?
@@ -144,6 +137,17 @@ impl StreamTable<'_> {
                 return Ok(());
             }
         }
+    }
+
+    fn view(&self, state: &CatalogTable) -> Value {
+        let mut columns = vec![
+            CatalogColumn::new(ACCOUNT, ColumnKind::String),
+            CatalogColumn::new(RUN_ID, ColumnKind::String),
+        ];
+        columns.extend(lake_columns().into_iter().filter(|column| column.name == COMMITTED_AT));
+        columns.extend(state.columns.iter().cloned());
+        let sql = current(self.glue.name(), &self.table_name(), &columns, self.identity);
+        view(self.glue.name(), &self.view_name(), &sql, &columns, &self.stream)
     }
 
     fn state_of(&self, found: &FoundTable) -> Result<CatalogTable> {
@@ -240,12 +244,6 @@ impl StreamTable<'_> {
             _ => Map::new(),
         }
     }
-}
-
-fn has(columns: &Value, column: &Value) -> bool {
-    columns.as_array().is_some_and(|columns| {
-        columns.iter().any(|there| (&there["Name"], &there["Type"]) == (&column["Name"], &column["Type"]))
-    })
 }
 
 /// How Parquet files at a place are read.
