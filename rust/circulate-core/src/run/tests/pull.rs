@@ -62,7 +62,12 @@ async fn a_list_becomes_objects_and_a_manifest_with_its_bytes_as_received() {
     let report = complete(&lake, &script).await;
     assert_eq!(records(&lake, &report).await, users(0..9));
     assert_eq!((report.totals.pages, report.totals.records, report.totals.objects), (3, 9, 1));
-    assert_eq!(lake.sink.keys().len(), 5, "object, part, dedup set, index, marker: {:?}", lake.sink.keys());
+    assert_eq!(
+        lake.sink.keys().len(),
+        6,
+        "object, keys, part, dedup set, index, marker: {:?}",
+        lake.sink.keys()
+    );
 }
 
 #[tokio::test(start_paused = true)]
