@@ -127,6 +127,7 @@ def test_every_command_runs_in_a_process_that_begins_with_it(start_org: StartOrg
         "runs": (0, [*lake]),
         "verify": (0, [manifest]),
         "promote": (0, [manifest, "--to", "data"]),
+        "register": (2, [manifest, "--to", "data", "--database", "lake"]),
         "state": (0, ["show", *lake]),
         "gc": (0, [*lake]),
         "init": (0, ["made"]),

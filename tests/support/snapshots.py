@@ -13,7 +13,7 @@ _UNSTABLE = {
     "run": r"\b\d{8}T\d{9}Z-[0-9a-f]{10}\b",
     "request": r"(?<=\brequest )[0-9a-f]{28}\b",
     "time": r"(?<!write it like `)\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( UTC|Z|\+00:00)",
-    "hour": r"\bdate=\d{4}-\d\d-\d\d/hour=\d\d\b",
+    "hour": r"\bcirculate_date=\d{4}-\d\d-\d\d/circulate_hour=\d\d\b",
     "span": r"\b\d+(\.\d+)? (ms|s)\b",
     "size": r"\b\d+\.\d [kM]B\b",
     "byte": r"(?<=\bbyte )[1-9]\d*",
