@@ -13,6 +13,10 @@ from support.cli import Cli, Done
 from support.places import Bucket, Folder, Place
 
 
+KEY_BYTES, SCOPE_BYTES = 32, 17
+"""Bytes of an entry in a file of keys, and in one of parents."""
+
+
 @dataclass(frozen=True)
 class Promoting:
     """A command line with a place for readers."""
@@ -78,7 +82,11 @@ class Promoting:
                 records = list(body.splitlines() if ".ndjson" in entry["key"] else split_array(body))
                 assert len(records) == entry["records"]
                 found += records
-        assert set(keys(lake)) == named
+        entries = entry_files(index)
+        for entry in entries:
+            size = SCOPE_BYTES if "/scopes-" in entry["key"] else KEY_BYTES
+            assert len(read(lake, entry)) == size * entry["entries"]
+        assert set(keys(lake)) == named | {entry["key"] for entry in entries}
         totals = index["totals"]
         assert (totals["records"], totals["objects"]) == (len(found), len(named) - 3 - len(index["parts"]))
         return found
@@ -96,6 +104,13 @@ class Promoting:
         parts = json.loads((lake / key).read_bytes())["parts"]
         entries = (entry for part in parts for entry in json.loads(read(lake, part))["objects"])
         return [record for entry in entries for record in split_array(body_of(entry, read(lake, entry)))]
+
+
+def entry_files(index: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the files of keys and of parents that an index names."""
+    keys, deletes = index.get("keys") or {}, index.get("deletes") or {}
+    candidates = deletes.get("candidates", {}).get("files", [])
+    return [*keys.get("files", []), *keys.get("scopes", []), *deletes.get("files", []), *candidates]
 
 
 def root(place: Place) -> Path | str:
