@@ -12,7 +12,6 @@ from circulate_practice.compare import split_array
 from support.cli import Cli, Done
 from support.places import Bucket, Folder, Place
 
-
 KEY_BYTES, SCOPE_BYTES = 32, 17
 """Bytes of an entry in a file of keys, and in one of parents."""
 
