@@ -25,6 +25,8 @@ FILES = [
     "definitions/README.md",
     "deploy/main.tf",
     "lambdas/lib/defaults.yaml",
+    "lambdas/lib/targets/athena/handler.py",
+    "lambdas/lib/targets/athena/lambda.yaml",
     "lambdas/lib/targets/s3/handler.py",
     "lambdas/lib/targets/s3/lambda.yaml",
     "requirements.txt",

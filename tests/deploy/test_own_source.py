@@ -82,6 +82,7 @@ def test_what_is_packaged_pulls_on_lambda_and_is_promoted(
             layers=(layer,),
         )
         for each in described(own.folder / "lambdas/lib")
+        if each.name in variables
     ]
     log: list[str] = []
     with LocalLambda(functions, log=log.append, credentials=ROLE) as local:

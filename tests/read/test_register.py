@@ -544,7 +544,7 @@ def test_where_to_register_is_checked(lake: Lake, arguments: tuple[str, ...], pa
 def test_a_changed_object_is_registered_by_nobody(lake: Lake) -> None:
     manifest = lake.pull()
     place = bucket(lake.cli)
-    key = next(key for key in place.stored() if "/date=" in key)
+    key = next(key for key in place.stored() if "/circulate_date=" in key)
     client("s3", place.endpoint).put_object(Bucket=place.bucket, Key=key, Body=place.read(key) + b" ")
     error = refused(lake.cli, *command(lake.cli, manifest))
     assert key.removeprefix(f"{place.prefix}/") in error

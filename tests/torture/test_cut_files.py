@@ -45,7 +45,7 @@ def test_an_object_cut_short_is_found_and_not_promoted(
     promoting = Promoting.of(cli_for(org))
     done = promoting.cli.pull(*looks)
     key = str(done.report["manifest"])
-    last = newest(promoting.cli.place.lake() / "okta", "**/date=*/**/*.*")
+    last = newest(promoting.cli.place.lake() / "okta", "**/circulate_date=*/**/*.*")
     whole = cut(last)
     verified = promoting.cli("verify", *promoting.cli.place.verify(key))
     assert (verified.code, last.name in verified.out + verified.err) == (1, True)
@@ -92,7 +92,7 @@ def test_a_file_cut_short_before_it_was_named_is_garbage(start_org: StartOrg, cl
     org = start_org(users=150)
     cli = cli_for(org)
     assert cli.pull(*LEASE, CIRCULATE_CRASH="after-object#3").code == -signal.SIGKILL
-    last = newest(cli.place.lake() / "okta", "**/date=*/**/*.json.gz")
+    last = newest(cli.place.lake() / "okta", "**/circulate_date=*/**/*.json.gz")
     cut(last)
     while (done := cli.pull(*LEASE)).code == 4:
         pass
