@@ -1,13 +1,17 @@
 """Lakes as tables: what the engine says is current, judged by the org."""
 
 import json
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pyarrow as pa
 import pyarrow.compute
 import pytest
+from support.changing import serving
 from support.cli import Cli, CliFor, StartOrg
+from support.http_server import Handler, Reply
 from support.places import Bucket
 from support.promotions import Promoting, root
 
@@ -203,3 +207,53 @@ def test_events_are_there_once_and_are_selected_by_their_time(
     refused = table(cli, "okta.system_log", since="2026-01-02T00:00:00Z", until="2026-01-01T00:00:00Z")
     with pytest.raises(SettingsError, match="`since` is not before `until`"):
         refused.report()
+
+
+@dataclass
+class Members:
+    """A list that people leave."""
+
+    ids: set[int] = field(default_factory=set)
+
+    def respond(self, request: Handler) -> Reply:
+        """Show a page of it; of a list in one page nobody knows whether there are others."""
+        after = int(parse_qs(urlsplit(request.path).query).get("after", ["0"])[0])
+        ids = sorted(self.ids)
+        body: dict[str, Any] = {"items": [{"id": f"m{number}", "name": "x"} for number in ids[after : after + 10]]}
+        if after + 10 < len(ids):
+            body["next"] = f"/items?after={after + 10}"
+        return Reply(body)
+
+
+def members_of(lake: Path, **options: Any) -> _core.LakeTable:  # noqa: ANN401 - passed on
+    (stream,) = _core.lake_streams(str(lake))
+    return _core.LakeTable(str(lake), stream["stream"], **options)
+
+
+def test_who_left_is_gone_from_current_and_in_the_history(tmp_path: Path) -> None:
+    members = Members(set(range(60)))
+    with serving(members, tmp_path, {}) as lake:
+        for look in ("json", "parquet", "json"):
+            report = lake.pull(mode="full", format=look)
+            members.ids.remove(min(members.ids))
+    read = pa.table(members_of(tmp_path))
+    assert sorted(read.column("id").to_pylist()) == sorted(f"m{number}" for number in range(2, 60))
+    history = pa.table(members_of(tmp_path, view="history", columns=["_change", "id", "name", "_run_id"])).to_pylist()
+    deleted = {row["id"]: (row["name"], row["_run_id"]) for row in history if row["_change"] == "delete"}
+    assert deleted.keys() == {"m0", "m1"}
+    assert deleted["m1"] == (None, report.run_id)
+    assert len(history) == 60 + 2, "who stayed as they were have one version"
+
+
+def test_what_a_run_lacks_and_may_not_delete_is_current_and_reported(tmp_path: Path) -> None:
+    members = Members(set(range(150)))
+    with serving(members, tmp_path, {}) as lake:
+        lake.pull(mode="full")
+        members.ids = set(range(15))
+        report = lake.pull(mode="full")
+        read = members_of(tmp_path)
+        assert pa.table(read).num_rows == 150
+        (withheld,) = read.report()["withheld"]
+        assert (withheld["count"], withheld["run_id"]) == (135, report.run_id)
+        lake.pull(mode="full", accept_deletes=True)
+    assert pa.table(members_of(tmp_path)).num_rows == 15

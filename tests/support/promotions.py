@@ -69,6 +69,8 @@ class Promoting:
         named = {key, f"{run}/promotion.json", f"{run}.committed"}
         found: list[bytes] = []
         index = json.loads((lake / key).read_bytes())
+        beside = entry_files(index)
+        named |= {file["key"] for file in beside if read(lake, file)}
         for reference in index["parts"]:
             part = read(lake, reference)
             named.add(reference["key"])
@@ -87,7 +89,10 @@ class Promoting:
             assert len(read(lake, entry)) == size * entry["entries"]
         assert set(keys(lake)) == named | {entry["key"] for entry in entries}
         totals = index["totals"]
-        assert (totals["records"], totals["objects"]) == (len(found), len(named) - 3 - len(index["parts"]))
+        assert (totals["records"], totals["objects"]) == (
+            len(found),
+            len(named) - 3 - len(beside) - len(index["parts"]),
+        )
         return found
 
     def is_exact(self, key: str) -> bool:
@@ -115,6 +120,14 @@ def entry_files(index: dict[str, Any]) -> list[dict[str, Any]]:
 def root(place: Place) -> Path | str:
     """Return how commands are given a place."""
     return place.uri if isinstance(place, Bucket) else place.path
+
+
+def entry_files(index: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the files with keys of records that an index names."""
+    keys, deletes = index.get("keys") or {}, index.get("deletes") or {}
+    candidates = deletes.get("candidates") or {}
+    lists = (keys.get("files"), keys.get("scopes"), deletes.get("files"), candidates.get("files"))
+    return [file for files in lists for file in files or ()]
 
 
 def body_of(entry: dict[str, Any], stored: bytes) -> bytes:
