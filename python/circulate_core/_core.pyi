@@ -40,6 +40,7 @@ __all__ = [
     "Table",
     "Tables",
     "account_address",
+    "account_name",
     "apply",
     "approve",
     "aws_user_id",

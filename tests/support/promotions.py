@@ -110,13 +110,6 @@ class Promoting:
         return [record for entry in entries for record in split_array(body_of(entry, read(lake, entry)))]
 
 
-def entry_files(index: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the files of keys and of parents that an index names."""
-    keys, deletes = index.get("keys") or {}, index.get("deletes") or {}
-    candidates = deletes.get("candidates", {}).get("files", [])
-    return [*keys.get("files", []), *keys.get("scopes", []), *deletes.get("files", []), *candidates]
-
-
 def root(place: Place) -> Path | str:
     """Return how commands are given a place."""
     return place.uri if isinstance(place, Bucket) else place.path

@@ -12,7 +12,9 @@ from support.paging_pulls import written_by
 
 REPEATS = int(os.environ.get("TORTURE", "1"))
 POINTS = [
-    f"{when}-{what}" for what in ("object", "part", "checkpoint", "index", "commit", "marker") for when in ("before", "after")
+    f"{when}-{what}"
+    for what in ("object", "part", "checkpoint", "index", "commit", "marker")
+    for when in ("before", "after")
 ]
 
 

@@ -18,7 +18,9 @@ from circulate_practice.compare import records
 
 REPEATS = int(os.environ.get("TORTURE", "1"))
 POINTS = [
-    f"{when}-{what}" for what in ("object", "part", "checkpoint", "index", "commit", "marker") for when in ("before", "after")
+    f"{when}-{what}"
+    for what in ("object", "part", "checkpoint", "index", "commit", "marker")
+    for when in ("before", "after")
 ]
 STATES: dict[str, object] = {
     "partitions": {"name": "state", "values": ["open", "closed"]},
