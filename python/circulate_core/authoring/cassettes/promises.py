@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from circulate_core.authoring.cassettes.cassette import CassetteError, digest_of, stand_in
 from circulate_core.authoring.cassettes.faults import FAULTS, KILLED, NAMES, spots
 from circulate_core.authoring.cassettes.pulling import Job
-from circulate_core.authoring.cassettes.serving import RecordedResponses, ReplayServer, serving
+from circulate_core.authoring.cassettes.serving import RecordedResponses, ReplayServer, anywhere, serving
 from circulate_core.authoring.cassettes.tape import Tape, key_of
 from circulate_core.catalogs import source_definition, stream_definition
 from circulate_core.console import counted
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from circulate_core.authoring.cassettes.faults import Fault
     from circulate_core.authoring.cassettes.pulling import Engine, Outcome
     from circulate_core.authoring.cassettes.serving import Responses
+    from circulate_core.authoring.cassettes.tape import Key
 
 COMPLETE: Final = "complete"
 KEY: Final = "key"
@@ -277,13 +278,13 @@ class Trial:
             fault.name, broken, last, f"{counted(met, 'request')} met it; the pull was {with_why(outcome)}"
         )
 
-    def _possible(self, fault: Fault) -> frozenset[int]:
+    def _possible(self, fault: Fault) -> frozenset[tuple[object, ...]]:
         """Return which requests can meet a fault, by trying it on each alone as they are asked."""
         server = _Looking(self.subject.responses(), fault)
         with self._place(server) as (_, job):
             self._engine.pull(job)
-        able = sorted(server.able)
-        return frozenset(able[index] for index in spots(len(able), self._seed, several=fault.recovers))
+        able = [key for key in server.asked if key in server.able]
+        return frozenset(anywhere(able[index]) for index in spots(len(able), self._seed, several=fault.recovers))
 
     def _broken(self, fault: Fault, outcome: Outcome, met: int) -> list[str]:
         if not met:
@@ -413,12 +414,12 @@ class _Looking(ReplayServer):
     """Responses as it should, and notes which requests could meet a fault."""
 
     def __init__(self, responses: Responses, fault: Fault) -> None:
-        super().__init__(responses, fault, frozenset(range(1_000_000)))
-        self.able: set[int] = set()
+        super().__init__(responses, fault, chosen=None)
+        self.able: set[Key] = set()
 
     def _spoilt(self, request: Any) -> None:  # noqa: ANN401 - as inherited
         if super()._spoilt(request) is not None:
-            self.able.add(list(self.asked).index(key_of(request)))
+            self.able.add(key_of(request))
 
 
 def _kind_of(write: str) -> str:

@@ -57,10 +57,15 @@ class ReplayServer(Server):
     Args:
         responses: What has the responses.
         fault: The fault, if there is one.
-        chosen: Which requests meet it, counted in the order of their first time.
+        chosen: Which requests meet it, the first time they come: lists side by side come in any order. None is all.
     """
 
-    def __init__(self, responses: Responses, fault: Fault | None = None, chosen: frozenset[int] = frozenset()) -> None:
+    def __init__(
+        self,
+        responses: Responses,
+        fault: Fault | None = None,
+        chosen: frozenset[tuple[object, ...]] | None = frozenset(),
+    ) -> None:
         self._responses, self._fault, self._chosen = responses, fault, chosen
         self._lock = threading.Lock()
         self._before: dict[str, Reply] = {}
@@ -82,8 +87,7 @@ class ReplayServer(Server):
             key = key_of(request)
             is_first = key not in self.asked
             self.asked.setdefault(key, request)
-            number = list(self.asked).index(key)
-            if self._fault is not None and is_first and number in self._chosen:
+            if self._fault is not None and is_first and (self._chosen is None or anywhere(key) in self._chosen):
                 # What the response would be is only looked at: the next request is to get it.
                 spoilt = self._spoilt(request)
                 if spoilt is not None:
@@ -107,6 +111,12 @@ class ReplayServer(Server):
         before = self._before.get(urlsplit(request.url).path)
         known = Reply(whole.status, whole.headers, whole.body, before=before, signed=_is_signed(request))
         return self._fault.spoil(known)
+
+
+def anywhere(key: Key) -> tuple[object, ...]:
+    """Return what makes a request another one, wherever it is sent: each server of a stub has a port of its own."""
+    method, _, *rest = key
+    return method, *rest
 
 
 def _is_signed(request: Request) -> bool:
