@@ -23,8 +23,8 @@ MIN_MARGIN_S, MAX_MARGIN_S = 1.5, 20.0
 MB = 1_000_000
 REST_OF_PROCESS_MB = 60
 """What Python, Lambda's runtime client and the engine take besides pages and objects."""
-TABLES_MB = 40
-"""What is taken besides that by what makes tables: mostly what compresses their columns, for each of them."""
+TABLES_MB = 44
+"""What is taken besides that by what makes tables: mostly what compresses their columns, for each of them; and by keys."""
 
 
 class Context(Protocol):
