@@ -24,7 +24,7 @@ MB = 1_000_000
 REST_OF_PROCESS_MB = 60
 """What Python, Lambda's runtime client and the engine take besides pages and objects."""
 TABLES_MB = 44
-"""What is taken besides that by what makes tables: mostly what compresses their columns, for each of them; and by keys."""
+"""What is taken besides that by what makes tables, mostly what compresses each of their columns, and by keys."""
 
 
 class Context(Protocol):
