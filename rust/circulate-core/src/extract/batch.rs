@@ -116,12 +116,12 @@ impl Memory {
 
     /// What keys of records may take that wait to be written.
     pub fn for_keys(self) -> usize {
-        usize::try_from(self.0 / 16).unwrap_or(usize::MAX)
+        usize::try_from(self.0 / 32).unwrap_or(usize::MAX)
     }
 
     /// What keys may take that are sorted once all pages are read.
     pub fn for_sorting(self) -> u64 {
-        self.0 / 8
+        self.0 / 16
     }
 
     /// What objects may hold that are being packed.

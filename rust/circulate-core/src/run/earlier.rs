@@ -197,7 +197,8 @@ async fn add(
     let mut read = stream::iter(files).map(read).buffered(at_once);
     while let Some(bytes) = read.try_next().await? {
         let (entries, _) = bytes.as_chunks::<KEY_ENTRY>();
-        entries.iter().try_for_each(|entry| events.push(event(entry, number, what)))?;
+        let of_file: Vec<Event> = entries.iter().map(|entry| event(entry, number, what)).collect();
+        events.push_sorted(&of_file)?;
     }
     Ok(())
 }

@@ -35,7 +35,6 @@ impl Pull {
             .filter(|_| position.overlap_forgotten.is_none_or(|forgotten| shown_from > Some(forgotten)));
         let mut index = self.index(held, position, parts, since);
         index.tables = self.tables_at(position).await?;
-        (index.keys, index.deletes) = self.keys_and_deletes(held, position, collected).await?;
         if let Some(since) = since.filter(|_| !position.is_unchanged()) {
             index.dedup_key = self.write_dedup_set(held, position, recent).await?;
             let (dedup_key, spec_hash) = (index.dedup_key.clone(), held.run.spec_hash.clone());
@@ -49,6 +48,8 @@ impl Pull {
             held.set_next_cursor(CursorValue { since, dedup_key, spec_hash, poll, partitions, values })
                 .await?;
         }
+        // What was remembered of the overlap is no longer in memory here.
+        (index.keys, index.deletes) = self.keys_and_deletes(held, position, collected).await?;
         let key = self.keys(held).index();
         match self.sink.create(manifest::to_object(key.clone(), &index)?).await? {
             Created::New => Ok(index),

@@ -3,7 +3,7 @@
 use super::pull::Pull;
 use crate::catalog::Parent;
 use crate::error::Result;
-use crate::lake::entry_files::{EntryReader, EntryWriter};
+use crate::lake::entry_files::{EntryReader, EntryWriter, read_entries};
 use crate::lake::external_sort::{Sorted, Sorter};
 use crate::lake::keys::StreamKeys;
 use crate::lake::manifest::{EntryFile, Identity, Part, PartitionEntry, PartitionOutcome};
@@ -106,10 +106,8 @@ impl<'s> KeySource<'s> {
         }
         let mut sorter = Sorter::new(bytes);
         for file in files {
-            let mut entries = EntryReader::<KEY_ENTRY>::new(sink, vec![file]);
-            while let Some(entry) = entries.next().await? {
-                sorter.push(entry)?;
-            }
+            let bytes = read_entries::<KEY_ENTRY>(sink, &file).await?;
+            sorter.push_sorted(bytes.as_chunks().0)?;
         }
         Ok(Self::Sorted(sorter.finish()?))
     }

@@ -8,6 +8,7 @@ use super::pull::Pull;
 use crate::error::Result;
 use crate::extract::plan::Partition;
 use crate::lake::entry_files::{MAX_FILE, write_entries};
+use crate::lake::external_sort::sort;
 use crate::lake::keys::StreamKeys;
 use crate::lake::manifest::{EntryFile, Identity, TakenKeys};
 use crate::lake::record_key::{KEY_ENTRY, KeyBuilder, KeyValue, ScopeKey, key_entry};
@@ -80,8 +81,7 @@ impl KeyCollector {
         if self.newest.is_empty() {
             return Ok(());
         }
-        self.newest.sort_unstable();
-        self.newest.dedup();
+        sort(&mut self.newest);
         let key = self.keys.taken_keys(self.task, self.fence, self.next);
         let entries = std::mem::take(&mut self.newest).into_flattened();
         self.files.push(write_entries::<KEY_ENTRY>(&*self.sink, key, entries).await?);
