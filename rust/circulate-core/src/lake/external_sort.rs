@@ -57,11 +57,7 @@ impl<const N: usize> Sorter<N> {
     }
 
     /// Writes a sorted stretch behind the others.
-    fn append(
-        file: &mut Option<File>,
-        stretches: &mut Vec<Range<u64>>,
-        entries: &[[u8; N]],
-    ) -> Result<()> {
+    fn append(file: &mut Option<File>, stretches: &mut Vec<Range<u64>>, entries: &[[u8; N]]) -> Result<()> {
         let file = match file {
             Some(file) => file,
             None => file.insert(tempfile::tempfile().map_err(failed)?),

@@ -15,7 +15,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::extract::cursor::{Digest, MAX_DEDUP_SET, Recent, TimeRange, Window};
 use crate::extract::plan::Partition;
 use crate::lake::keys::check_key;
-use crate::lake::record_key::{KEY_ENTRY, SCOPE_ENTRY};
 use crate::lake::sink::{Object, Sink, StoredObject, differs, missing};
 use crate::lake::stream_id::StreamId;
 use crate::page::{EndKind, Ends};
@@ -128,6 +127,8 @@ pub struct EntryFile {
     pub key: String,
     /// SHA-256 of it, in hex.
     pub sha256: String,
+    /// Its size.
+    pub bytes: u64,
     /// Entries in it.
     pub entries: u64,
     /// The first of them, in hex.
@@ -139,7 +140,7 @@ pub struct EntryFile {
 /// What a run says of the keys of its stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunKeys {
-    /// Keys of its records with the parents in front of each, sorted.
+    /// Keys of its records with the parents in front of each: files that are sorted by themselves, and may have the same keys.
     pub files: Vec<EntryFile>,
     /// Parents whose lists were read to their end, or that no longer exist, sorted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -467,14 +468,22 @@ impl Index {
         StreamId::new(&self.source, &self.account, &self.endpoint)
     }
 
-    /// All files of entries that it names, with the size of their entries.
-    pub fn entry_files(&self) -> impl Iterator<Item = (&EntryFile, usize)> {
+    /// Files of keys that it names: of its records, of what it deletes, and of what it does not delete yet.
+    pub fn key_files(&self) -> impl Iterator<Item = &EntryFile> {
         let keys = self.keys.iter().flat_map(|keys| &keys.files);
-        let deletes =
-            self.deletes.iter().flat_map(|deletes| deletes.files.iter().chain(&deletes.candidates.files));
-        let of_keys = keys.chain(deletes);
-        let scopes = self.keys.iter().flat_map(|keys| &keys.scopes);
-        of_keys.map(|file| (file, KEY_ENTRY)).chain(scopes.map(|file| (file, SCOPE_ENTRY)))
+        keys.chain(
+            self.deletes.iter().flat_map(|deletes| deletes.files.iter().chain(&deletes.candidates.files)),
+        )
+    }
+
+    /// Files of parents that it names.
+    pub fn scope_files(&self) -> impl Iterator<Item = &EntryFile> {
+        self.keys.iter().flat_map(|keys| &keys.scopes)
+    }
+
+    /// All files of entries that it names.
+    pub fn entry_files(&self) -> impl Iterator<Item = &EntryFile> {
+        self.key_files().chain(self.scope_files())
     }
 }
 

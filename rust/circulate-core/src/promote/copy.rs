@@ -94,7 +94,7 @@ impl Promotion {
     /// Copies the files of keys that the index names; returns whether all of them are there. The entries of a promotion that
     /// compacts objects are the same: they say nothing of objects.
     pub(super) async fn copy_entries(&self, run: &Run) -> Result<bool> {
-        let files: Vec<_> = run.index.entry_files().map(|(file, size)| known_file(file, size)).collect();
+        let files: Vec<_> = run.index.entry_files().map(known_file).collect();
         files.iter().try_for_each(|file| run.keys.check_part(&file.key))?;
         let largest = files.iter().map(|file| self.to.memory_to_copy(&*self.from, file.bytes)).max();
         let at_once = self.memory / largest.unwrap_or(0).max(1);

@@ -155,7 +155,7 @@ impl Promotion {
     /// Reads what the index names, before anything is written: all parts are there and as they were written, and together
     /// they are what the index says. Nothing that they name is of another stream.
     async fn check(&self, run: &Run) -> Result<()> {
-        run.index.entry_files().try_for_each(|(file, _)| run.keys.check_part(&file.key))?;
+        run.index.entry_files().try_for_each(|file| run.keys.check_part(&file.key))?;
         let parts = stream::iter(run.index.parts.iter().cloned());
         let mut parts = parts.map(|part| self.sums_of(run, part)).buffered(PARTS_AT_ONCE);
         let (mut objects, mut records, mut bytes) = (0, 0, 0);

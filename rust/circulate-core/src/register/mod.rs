@@ -25,7 +25,7 @@ use crate::lake::entry_files::read_entries;
 use crate::lake::keys::{INDEX, StreamKeys, check_key};
 use crate::lake::manifest::{self, EntryFile, Identity, Index, Part, read_part, read_stored, sha256_hex};
 use crate::lake::marker::Marker;
-use crate::lake::record_key::KEY_BYTES;
+use crate::lake::record_key::{KEY_BYTES, KEY_ENTRY};
 use crate::lake::sink::{Object, Sink, create_same};
 use crate::lake::stream_id::StreamId;
 use crate::progress::{Completion, Progress};
@@ -265,14 +265,14 @@ impl Registration {
     /// The keys of records that a file of deletions names.
     async fn deleted(&self, run: &ManifestRun, file: &EntryFile) -> Result<Vec<[u8; KEY_BYTES]>> {
         run.keys.check_part(&file.key)?;
-        let bytes = read_entries::<{ 2 * KEY_BYTES }>(&*self.from, file).await?;
+        let entries = read_entries(&*self.from, file).await?;
         // The parents stand in front of the key, which holds them too.
-        let key = |entry: &[u8; 2 * KEY_BYTES]| {
+        let key = |entry: &[u8; KEY_ENTRY]| {
             let mut key = [0; KEY_BYTES];
             key.copy_from_slice(&entry[KEY_BYTES..]);
             key
         };
-        Ok(bytes.as_chunks().0.iter().map(key).collect())
+        Ok(entries.iter().map(key).collect())
     }
 
     /// Registers the partition: from here on the run is in its table.

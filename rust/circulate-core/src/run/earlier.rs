@@ -7,8 +7,9 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use super::earlier_objects::keys_of_objects;
 use super::pull::Pull;
+use super::run_keys::KeySource;
 use crate::error::{Error, ErrorKind, Result};
-use crate::lake::entry_files::{EntryReader, read_entries};
+use crate::lake::entry_files::read_entries;
 use crate::lake::external_sort::{Sorted, Sorter};
 use crate::lake::manifest::{self, EntryFile, Identity, Index};
 use crate::lake::record_key::KEY_ENTRY;
@@ -167,7 +168,7 @@ impl EarlierRuns {
                 }
             }
         }
-        let mut first = EntryReader::new(sink, first_files);
+        let mut first = KeySource::merge(sink, first_files, bytes).await?;
         let mut events = events.finish()?;
         let (next_of_first, next_event) = (first.next().await?, events.take_next()?);
         Ok(CurrentKeys { first, events, next_of_first, next_event, is_complete })
@@ -193,10 +194,9 @@ async fn add(
 ) -> Result<()> {
     let largest = files.iter().map(|file| file.entries).max().unwrap_or(0).max(1) * KEY_ENTRY as u64;
     let at_once = usize::try_from((bytes / largest).clamp(1, AT_ONCE)).unwrap_or(1);
-    let read = |file: EntryFile| async move { read_entries::<KEY_ENTRY>(sink, &file).await };
+    let read = |file: EntryFile| async move { read_entries(sink, &file).await };
     let mut read = stream::iter(files).map(read).buffered(at_once);
-    while let Some(bytes) = read.try_next().await? {
-        let (entries, _) = bytes.as_chunks::<KEY_ENTRY>();
+    while let Some(entries) = read.try_next().await? {
         let of_file: Vec<Event> = entries.iter().map(|entry| event(entry, number, what)).collect();
         events.push_sorted(&of_file)?;
     }
@@ -227,7 +227,7 @@ pub(super) struct CurrentKey {
 #[derive(Debug)]
 pub(super) struct CurrentKeys<'s> {
     /// Keys of the first run, which may be many.
-    first: EntryReader<'s, KEY_ENTRY>,
+    first: KeySource<'s>,
     events: Sorted<{ KEY_ENTRY + 5 }>,
     next_of_first: Option<[u8; KEY_ENTRY]>,
     next_event: Option<Event>,

@@ -1,4 +1,4 @@
-//! The keys that a run took in, sorted together, and the parents whose lists it read.
+//! The keys that a run took in, and the parents whose lists it read.
 
 use super::pull::Pull;
 use crate::catalog::Parent;
@@ -100,14 +100,14 @@ pub(super) enum KeySource<'s> {
 
 impl<'s> KeySource<'s> {
     /// Those of `files`, each of which is sorted by itself.
-    pub(super) async fn sort(sink: &'s dyn Sink, files: Vec<EntryFile>, bytes: u64) -> Result<Self> {
-        if files.len() < 2 {
+    pub(super) async fn merge(sink: &'s dyn Sink, mut files: Vec<EntryFile>, bytes: u64) -> Result<Self> {
+        files.sort_by(|one, other| one.first.cmp(&other.first));
+        if files.windows(2).all(|pair| pair[0].last < pair[1].first) {
             return Ok(Self::Files(EntryReader::new(sink, files)));
         }
         let mut sorter = Sorter::new(bytes);
         for file in files {
-            let bytes = read_entries::<KEY_ENTRY>(sink, &file).await?;
-            sorter.push_sorted(bytes.as_chunks().0)?;
+            sorter.push_sorted(&read_entries(sink, &file).await?)?;
         }
         Ok(Self::Sorted(sorter.finish()?))
     }

@@ -1,5 +1,5 @@
 //! Keys of the records that an attempt takes in: gathered in memory, and written beside the manifest's parts when there are many,
-//! and at each checkpoint. The end of the run sorts them together.
+//! and at each checkpoint.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -82,9 +82,9 @@ impl KeyCollector {
             return Ok(());
         }
         sort(&mut self.newest);
-        let key = self.keys.taken_keys(self.task, self.fence, self.next);
-        let entries = std::mem::take(&mut self.newest).into_flattened();
-        self.files.push(write_entries::<KEY_ENTRY>(&*self.sink, key, entries).await?);
+        let key = |_: &str| self.keys.taken_keys(self.task, self.fence, self.next);
+        self.files.push(write_entries(&*self.sink, key, &self.newest).await?);
+        self.newest.clear();
         self.next += 1;
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! What a run shows to be no longer there. It is drawn when the run is published, from sorted keys: those of the run, and those
+//! What a run shows to be no longer there. It is drawn when the run is published, from keys in order: those of the run, and those
 //! that were current before, by the committed runs since the last one that read everything.
 //!
 //! Whoever publishes the run, after whatever crash, draws the same: state lets no other run of the stream be committed meanwhile.
@@ -52,6 +52,9 @@ struct Comparison {
     /// What lacks a record must do so twice.
     is_weak: bool,
 }
+
+/// Files with fewer keys on average are put together.
+const KEYS_OF_FILE: u64 = 10_000;
 
 /// Parents of which all are looked at to leave out files of earlier runs.
 const FEW_PARENTS: u64 = 10_000;
@@ -125,9 +128,7 @@ impl Pull {
             all_is_read: doubts.is_empty(),
             is_weak: self.is_weak(position),
         };
-        // One file is sorted as it is.
-        let is_sorted = collected.files.len() < 2;
-        if is_sorted && earlier.are_none() {
+        if !are_scattered(&collected.files) && earlier.are_none() {
             return Ok((Some(run_keys), (domain != Domain::Nothing).then(Deletes::default)));
         }
         let mut result = self.compare(held, &collected.files, &mut earlier, &comparison).await;
@@ -139,7 +140,7 @@ impl Pull {
             result = self.compare(held, &collected.files, &mut earlier, &comparison).await;
         }
         let (compared, files) = result?;
-        if !is_sorted {
+        if are_scattered(&collected.files) {
             run_keys.files = files;
         }
         if domain == Domain::Nothing {
@@ -158,7 +159,7 @@ impl Pull {
         Ok((Some(run_keys), Some(deletes)))
     }
 
-    /// Goes through all keys in order. Returns what came of it, and the files of the run's keys if they had to be sorted.
+    /// Goes through all keys in order. Returns what came of it, and new files of the run's keys if these are scattered.
     async fn compare(
         &self,
         held: &LeasedRun,
@@ -167,8 +168,9 @@ impl Pull {
         comparison: &Comparison,
     ) -> Result<(Compared, Vec<EntryFile>)> {
         let (sink, bytes, stream_keys) = (&*self.sink, self.options.memory.for_sorting(), self.keys(held));
-        let mut run = KeySource::sort(sink, files.to_vec(), bytes).await?;
-        let mut writer = (files.len() > 1).then(|| EntryWriter::<KEY_ENTRY>::new(sink, &stream_keys, "keys"));
+        let mut run = KeySource::merge(sink, files.to_vec(), bytes).await?;
+        let mut writer =
+            are_scattered(files).then(|| EntryWriter::<KEY_ENTRY>::new(sink, &stream_keys, "keys"));
         let mut scopes = Scopes::new(EntryReader::new(sink, comparison.scopes.clone()));
         let near = comparison.near(sink).await?;
         let identity = Identity::of(&self.definition);
@@ -295,6 +297,12 @@ impl Pull {
             );
         numbered || position.ends.counts.contains_key(&EndKind::Assumed)
     }
+}
+
+/// Whether keys are in many small files, of which every later run would request each.
+fn are_scattered(files: &[EntryFile]) -> bool {
+    let keys: u64 = files.iter().map(|file| file.entries).sum();
+    files.len() > 1 && keys < KEYS_OF_FILE * files.len() as u64
 }
 
 /// Why a run does not show what is no longer there, although it read everything that it could.

@@ -177,7 +177,7 @@ impl Names<'_> {
                 next = read_part::<PlanPart>(self.sink, &reference).await?.previous;
                 keys.insert(reference.key);
             }
-            keys.extend(index.entry_files().map(|(file, _)| file.key.clone()));
+            keys.extend(index.entry_files().map(|file| file.key.clone()));
             keys.extend(index.dedup_key);
             keys.extend(index.poll.map(|reference| reference.key));
             keys.insert(format!("_circulate/{}/{}{MARKER}", owner.stream.folder(), owner.run_id));

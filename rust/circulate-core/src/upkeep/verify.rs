@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::lake::entry_files::read_entries;
 use crate::lake::keys::{StreamKeys, check_key};
 use crate::lake::manifest::{
-    self, Deletes, Index, ObjectEntry, Part, Totals, read_body, read_part, read_stored,
+    self, Deletes, EntryFile, Index, ObjectEntry, Part, Totals, read_body, read_part, read_stored,
 };
 use crate::lake::marker::Marker;
 use crate::lake::record_key::{KEY_ENTRY, SCOPE_ENTRY};
@@ -60,13 +60,11 @@ pub async fn verify(sink: &dyn Sink, key: &str, store: Option<&dyn StateStore>) 
             Err(error) => verified.problems.push(error.to_string()),
         }
     }
-    for (file, size) in index.entry_files() {
-        let found = match (keys.check_part(&file.key), size) {
-            (Err(error), _) => Err(error),
-            (Ok(()), SCOPE_ENTRY) => read_entries::<SCOPE_ENTRY>(sink, file).await,
-            (Ok(()), _) => read_entries::<KEY_ENTRY>(sink, file).await,
-        };
-        verified.problems.extend(found.err().map(|error| error.to_string()));
+    for file in index.key_files() {
+        verify_entries::<KEY_ENTRY>(sink, &keys, file, &mut verified).await;
+    }
+    for file in index.scope_files() {
+        verify_entries::<SCOPE_ENTRY>(sink, &keys, file, &mut verified).await;
     }
     verified.problems.extend(index.deletes.iter().flat_map(wrong_counts));
     // These are read by the next pull, and by a clean-up.
@@ -133,6 +131,20 @@ async fn disagreement(store: &dyn StateStore, index: &Index, key: &str) -> Resul
         }
         _ => None,
     })
+}
+
+/// Checks a file of entries.
+async fn verify_entries<const N: usize>(
+    sink: &dyn Sink,
+    keys: &StreamKeys,
+    file: &EntryFile,
+    verified: &mut Verified,
+) {
+    let read = match keys.check_part(&file.key) {
+        Ok(()) => read_entries::<N>(sink, file).await.map(drop),
+        Err(error) => Err(error),
+    };
+    verified.problems.extend(read.err().map(|error| error.to_string()));
 }
 
 async fn verify_part(sink: &dyn Sink, keys: &StreamKeys, part: &Part, verified: &mut Verified) {

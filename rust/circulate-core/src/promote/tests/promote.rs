@@ -120,7 +120,7 @@ impl Pulled {
         let run = format!("_circulate/okta/acme.okta.com/users/{run_id}");
         let mut named = vec![self.index.clone(), format!("{run}.committed"), format!("{run}/promotion.json")];
         named.extend(index.parts.iter().map(|part| part.key.clone()));
-        named.extend(index.entry_files().map(|(file, _)| file.key.clone()));
+        named.extend(index.entry_files().map(|file| file.key.clone()));
         let mut records = Vec::new();
         for part in self.parts(&*self.to).await {
             for object in &part.objects {

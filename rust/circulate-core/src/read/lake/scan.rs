@@ -50,10 +50,15 @@ impl Scan {
         Self { rule, layout }
     }
 
-    /// Adds what a run deleted: keys, in entries as files beside its manifest have them.
-    pub(super) fn deletions(&self, file: &[u8], run: u32, entries: &Mutex<Entries>) -> Result<()> {
+    /// Adds what a run deleted: keys, with the parents in front of each.
+    pub(super) fn deletions(
+        &self,
+        deleted: &[[u8; KEY_ENTRY]],
+        run: u32,
+        entries: &Mutex<Entries>,
+    ) -> Result<()> {
         let mut buffer = Vec::new();
-        for entry in file.as_chunks::<KEY_ENTRY>().0 {
+        for entry in deleted {
             let Some(key) = entry.last_chunk::<KEY_BYTES>() else { continue };
             let deletion = Entry {
                 key,

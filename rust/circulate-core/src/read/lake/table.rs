@@ -29,7 +29,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::extract::cursor::Window;
 use crate::lake::entry_files::read_entries;
 use crate::lake::manifest::{Identity, Part, Withheld, read_part, read_stored, sha256_hex};
-use crate::lake::record_key::KEY_ENTRY;
 use crate::lake::sink::{Sink, differs, missing};
 use crate::lake::stream_id::StreamId;
 use crate::page::Watch;
@@ -439,7 +438,7 @@ impl LakeTable {
         let keys = run.keys();
         for file in &deletes.files {
             keys.check_part(&file.key)?;
-            let entries = read_entries::<KEY_ENTRY>(&*self.sink, file).await?;
+            let entries = read_entries(&*self.sink, file).await?;
             let context = Arc::clone(context);
             blocking(move || context.0.deletions(&entries, start, &context.1)).await?;
         }

@@ -10,7 +10,8 @@ use super::*;
 use crate::catalog::{Definition, endpoint_from_yaml};
 use crate::encode::Format;
 use crate::extract::batch::{BatchLimits, Memory};
-use crate::lake::entry_files::EntryReader;
+use crate::lake::entry_files::{EntryReader, read_entries};
+use crate::lake::external_sort::sort;
 use crate::lake::manifest::{DeleteCounts, EntryFile, Part, read_part};
 use crate::lake::record_key::{KEY_ENTRY, KeyBuilder, KeyValue, SCOPE_ENTRY, key_entry, scope_of};
 use crate::lake::sink::{MemorySink, Object, Sink};
@@ -142,11 +143,11 @@ impl Stand {
     }
 
     async fn entries(&self, files: &[EntryFile]) -> Vec<Entry> {
-        let mut reader = EntryReader::<KEY_ENTRY>::new(&*self.lake.sink, files.to_vec());
         let mut entries = Vec::new();
-        while let Some(entry) = reader.next().await.unwrap() {
-            entries.push(entry);
+        for file in files {
+            entries.extend(read_entries(&*self.lake.sink, file).await.unwrap());
         }
+        sort(&mut entries);
         entries
     }
 

@@ -19,10 +19,11 @@ use crate::encode::{Compression, Encoder, Format, JsonArray, Ndjson, Scratch};
 use crate::error::Result;
 use crate::extract::cursor::Window;
 use crate::lake::entry_files::write_entries;
+use crate::lake::external_sort::sort;
 use crate::lake::keys::StreamKeys;
 use crate::lake::manifest::{self, sha256_hex};
 use crate::lake::marker::Marker;
-use crate::lake::record_key::{KEY_ENTRY, KeyBuilder, KeyValue, RecordKey};
+use crate::lake::record_key::{KeyBuilder, KeyValue, RecordKey, ScopeKey, key_entry};
 use crate::lake::sink::{MemorySink, Object, Sink};
 use crate::lake::stream_id::StreamId;
 use crate::stop::Stop;
@@ -190,15 +191,14 @@ impl TestLake {
 
     async fn write_deletes(&self, run: &TestRun, keys: &StreamKeys) -> Value {
         let keys_of = run.deletes.iter().filter_map(key_of);
-        let mut entries: Vec<_> = keys_of.map(|key| [[0; 16], key.0].concat()).collect();
-        entries.sort();
-        entries.dedup();
+        let mut entries: Vec<_> = keys_of.map(|key| key_entry(ScopeKey::default(), key)).collect();
+        sort(&mut entries);
         if entries.is_empty() {
             return Value::Null;
         }
-        let (count, key) = (entries.len(), format!("{}deletes-0.bin", keys.parts()));
-        let file = write_entries::<KEY_ENTRY>(&*self.location, key, entries.concat()).await.unwrap();
-        json!({"count": count, "files": [file]})
+        let key = |_: &str| format!("{}deletes-0.bin", keys.parts());
+        let file = write_entries(&*self.location, key, &entries).await.unwrap();
+        json!({"count": entries.len(), "files": [file]})
     }
 
     pub(super) fn table(&self) -> LakeTable {
