@@ -116,7 +116,7 @@ impl Memory {
 
     /// What keys of records may take that wait to be written.
     pub fn for_keys(self) -> usize {
-        usize::try_from(self.0 / 32).unwrap_or(usize::MAX)
+        usize::try_from(self.0 / 64).unwrap_or(usize::MAX)
     }
 
     /// What keys may take that are sorted once all pages are read.

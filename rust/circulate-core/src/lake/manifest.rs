@@ -607,11 +607,30 @@ pub struct PromotedFrom {
 
 /// A manifest file as an object.
 pub fn to_object<T: Serialize>(key: String, file: &T) -> Result<Object> {
-    let mut bytes = serde_json::to_vec_pretty(file).map_err(|error| {
+    let failed = |error: serde_json::Error| {
         Error::new(ErrorKind::Storage, "write manifest", "cannot write JSON").caused_by(error)
-    })?;
+    };
+    // A file may list hundreds of thousands of digests: memory that grew with it would be up to three times as much.
+    let mut size = ByteCount(1);
+    serde_json::to_writer_pretty(&mut size, file).map_err(failed)?;
+    let mut bytes = Vec::with_capacity(size.0);
+    serde_json::to_writer_pretty(&mut bytes, file).map_err(failed)?;
     bytes.push(b'\n');
     Ok(Object { key, bytes: bytes.into(), content_type: "application/json", content_encoding: None })
+}
+
+/// Counts what is written.
+struct ByteCount(usize);
+
+impl std::io::Write for ByteCount {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Reads a manifest file.

@@ -53,9 +53,15 @@ impl Default for PageLimits {
     }
 }
 
-/// Records of a page whose places are kept: up to 40 bytes each, of three pages at a time. A page of more is split again while
-/// its records are taken.
-const MAX_SPANS: usize = 50_000;
+/// What may be kept of where the records of a page are, and their watched members: three pages are held at a time. A page of more
+/// is split again while its records are taken.
+const MAX_SPAN_BYTES: usize = 1_000_000;
+
+/// Records of a page whose places are kept.
+fn max_spans(watch: &Watch) -> usize {
+    MAX_SPAN_BYTES / (size_of::<ByteSpan>() + watch.record_fields() * size_of::<Option<ByteSpan>>())
+}
+
 /// Bytes of such a page that are split at a time.
 const PIECE: usize = 64 * 1024;
 
@@ -167,7 +173,7 @@ pub async fn read_page(
         }
         return Err(no_page(status, &response.headers).into());
     }
-    let splitter = Splitter::new(watch, limits.record, limits.records).keeping(MAX_SPANS);
+    let splitter = Splitter::new(watch, limits.record, limits.records).keeping(max_spans(watch));
     let (max_record, max_records) = (limits.record, limits.records);
     let errors =
         ErrorInside { status, headers: &response.headers, watch, max_record, max_records, judge: &judge };
@@ -933,14 +939,15 @@ mod tests {
             1 => format!("{{\"t\":{number}}}"),
             _ => format!("{{\"x\":\"{}\",\"t\":\"{number}\"}}", "é".repeat(number % 50)),
         };
-        for count in [MAX_SPANS - 1, MAX_SPANS, MAX_SPANS + 1, 2 * MAX_SPANS + 7] {
+        let most = max_spans(&watch());
+        for count in [most - 1, most, most + 1, 2 * most + 7] {
             let records: Vec<_> = (0..count).map(record).collect();
             let page = format!("[{}]", records.join(" ,"));
             for in_memory in [u64::MAX, 10] {
                 let limits = PageLimits { in_memory, ..PageLimits::default() };
                 let page = read_page(response(pieces(&page, 9_999)), &watch(), limits).await.unwrap();
                 assert_eq!(page.record_count(), count);
-                assert!(page.split.records.len() <= MAX_SPANS && page.split.record_fields.len() <= MAX_SPANS);
+                assert!(page.split.records.len() <= most && page.split.record_fields.len() <= most);
                 let (mut all, mut number) = (page.records(), 0);
                 while let Some(found) = all.next().unwrap() {
                     assert_eq!(found.bytes, records[number].as_bytes());

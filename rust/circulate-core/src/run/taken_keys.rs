@@ -70,7 +70,13 @@ impl KeyCollector {
             builder.value(record.field(number).map_or(KeyValue::Missing, KeyValue::Json));
         }
         match builder.finish() {
-            Some(key) => self.newest.push(key_entry(scope, key)),
+            Some(key) => {
+                // Growing by and by would leave as much again behind.
+                if self.newest.capacity() == 0 {
+                    self.newest.reserve_exact(self.limit);
+                }
+                self.newest.push(key_entry(scope, key));
+            }
             None => self.without_key += 1,
         }
         if self.newest.len() >= self.limit { self.write().await } else { Ok(()) }

@@ -54,7 +54,7 @@ struct Comparison {
 }
 
 /// Files with fewer keys on average are put together.
-const KEYS_OF_FILE: u64 = 10_000;
+const KEYS_OF_FILE: u64 = 5_000;
 
 /// Parents of which all are looked at to leave out files of earlier runs.
 const FEW_PARENTS: u64 = 10_000;

@@ -353,6 +353,30 @@ async fn a_record_without_its_key_is_counted_and_never_deleted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn large_files_of_keys_stay_as_they_were_taken_in_and_are_compared_all_the_same() {
+    let stand = Stand::new(Org::of(0..24_000, 4_000));
+    let run = |mode: Mode| {
+        let mut pull = stand.pull(mode);
+        pull.options.objects.batch = BatchLimits { records: 4_000, bytes: 10_000_000 };
+        pull.options.checkpoint_objects = 3;
+        pull
+    };
+    let all = stand.org.ids();
+    stand.run(run(Mode::Full)).await;
+    let keys = stand.last().await.keys.unwrap();
+    assert_eq!(keys.files.len(), 2);
+    assert!(keys.files[1].first < keys.files[0].last, "they are not put together");
+    assert_eq!(stand.current().await.len(), all.len());
+    stand.org.remove(all.iter().copied().step_by(1_000));
+    assert_eq!(stand.run(run(Mode::Full)).await, counts(24));
+    assert_eq!(stand.current().await.len(), all.len() - 24);
+    stand.org.remove([1, 2]);
+    stand.run(run(Mode::Incremental)).await;
+    assert_eq!(stand.run(run(Mode::Full)).await, counts(2));
+    assert_eq!(stand.current().await.len(), all.len() - 26);
+}
+
+#[tokio::test(start_paused = true)]
 async fn keys_beyond_the_memory_for_them_are_sorted_all_the_same() {
     let stand = Stand::new(Org::of(0..2000, 200));
     let run = |accept: bool| {
