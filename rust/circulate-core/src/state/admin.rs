@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::items::{Cursor, CursorValue, Head, ListedStream, MarkerStatus, RunItem, RunStatus, TaskItem};
 use super::stream::{
-    STREAMS, StreamState, cursor_key, listed_key, read, run_key, say_in_head, streams, task_key,
+    STREAMS, StreamState, cursor_key, end_time, listed_key, read, run_key, say_in_head, streams, task_key,
 };
 use super::{Expect, ItemKey, StateStore};
 use crate::error::{Error, ErrorKind, Result};
@@ -194,7 +194,7 @@ pub async fn decide(
             not_promoting(&run)?;
         }
         run.status = status;
-        run.ended_at = Some(store.now().await?);
+        run.ended_at = Some(end_time(store, stream, status).await?);
         run.marker = (status == RunStatus::Committed).then_some(MarkerStatus::Due);
         // Somebody else has written it since: what is there now decides.
         if store.put(&key, to_doc(&run)?, Expect::Version(version)).await?.is_some() {

@@ -158,7 +158,7 @@ impl StreamState {
         why: Option<&str>,
     ) -> Result<()> {
         run.doc.status = status;
-        run.doc.ended_at = Some(self.store.now().await?);
+        run.doc.ended_at = Some(end_time(&*self.store, &self.stream, status).await?);
         run.doc.ledger.stopped_by = why.map(|why| Redactor::shared().shown(why, MAX_TEXT));
         let written = self.put(&run_key(&run.doc.run_id), &run.doc, Expect::Version(run.version)).await?;
         written.map(drop).ok_or_else(fenced_off)
@@ -218,6 +218,25 @@ pub(super) async fn get<T: DeserializeOwned>(
         return Ok(None);
     };
     Ok(Some(Versioned { doc: read(sk, item.doc)?, version: item.version }))
+}
+
+/// When a run ends that is settled now. Whoever reads a place orders runs by the time of their commit, so none is committed
+/// before the one that it came after, even if the store's clock was set back.
+pub(super) async fn end_time(
+    store: &dyn StateStore,
+    stream: &StreamId,
+    status: RunStatus,
+) -> Result<Timestamp> {
+    let now = store.now().await?;
+    if status != RunStatus::Committed {
+        return Ok(now);
+    }
+    let last = StreamState::head(store, stream).await?.and_then(|head| head.last_complete);
+    let last = match last {
+        Some(run_id) => StreamState::run(store, stream, &run_id).await?.and_then(|run| run.ended_at),
+        None => None,
+    };
+    Ok(last.map_or(now, |last| last.max(now)))
 }
 
 /// Takes a settled run out of `head`. That is a convenience for people and the next start, which repairs it if this

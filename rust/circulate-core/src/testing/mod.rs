@@ -86,6 +86,12 @@ impl ManualClock {
         *now = now.checked_add(span).unwrap();
     }
 
+    /// Sets it back.
+    pub fn set_back(&self, span: Duration) {
+        let mut now = self.0.lock().unwrap();
+        *now = now.checked_sub(span).unwrap();
+    }
+
     /// It as a [`Clock`].
     pub fn clock(&self) -> Clock {
         let now = Arc::clone(&self.0);

@@ -253,6 +253,26 @@ async fn a_committed_run_is_followed_by_a_new_one() {
 }
 
 #[tokio::test]
+async fn no_run_is_committed_before_the_one_that_it_came_after_even_if_the_clock_was_set_back() {
+    for pending in [false, true] {
+        let stand = Stand::new();
+        let first = stand.held(1, &incremental()).await;
+        first.commit("index").await.unwrap();
+        stand.clock.set_back(Duration::from_hours(2));
+        let second = stand.held(2, &incremental()).await;
+        if pending {
+            second.leave_pending("index", Duration::from_hours(1)).await.unwrap();
+            decide(&*stand.store, &users(), &second.run.run_id, Decision::Commit).await.unwrap();
+        } else {
+            second.commit("index").await.unwrap();
+        }
+        let [first, second] = [stand.run(&first.run.run_id).await, stand.run(&second.run.run_id).await];
+        let order = |run: &RunItem| (run.ended_at, run.run_id.clone());
+        assert!(order(&first) < order(&second), "{first:?} {second:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_head_that_missed_a_commit_is_put_right_by_the_next_start() {
     let stand = Stand::new();
     let dying = state(Faulty::dies(stand.store(), "put head", 2), 1);
