@@ -4,6 +4,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
+use jiff::Timestamp;
 
 use super::earlier_objects::keys_of_objects;
 use super::pull::Pull;
@@ -59,6 +60,12 @@ impl Pull {
                 if !counts || run.run_id >= held.run.run_id || !seen.insert(run.run_id.clone()) {
                     continue;
                 }
+                if reaches_behind(&run, held) {
+                    earlier.doubts.push(format!(
+                        "run {} took what is older than this run begins with (`full_since`)",
+                        run.run_id
+                    ));
+                }
                 if self.see_earlier(&run, &mut earlier).await? {
                     earlier.runs.reverse();
                     return Ok(earlier);
@@ -111,6 +118,13 @@ impl Pull {
         let is_certain = index.gaps.is_empty() && index.unavailable.is_none();
         whole && is_certain && !is_one_of_time && index.ends.moved().next().is_none()
     }
+}
+
+/// Whether an earlier run took records that are older than any that this one requests. What was last changed in 1970 was not
+/// changed since there are APIs: that is the beginning.
+fn reaches_behind(earlier: &RunItem, held: &LeasedRun) -> bool {
+    let begins = held.run.window.since.filter(|since| held.run.is_whole() && *since > Timestamp::UNIX_EPOCH);
+    begins.is_some_and(|begins| earlier.window.since.is_none_or(|since| since < begins))
 }
 
 /// What counts of an entry that several runs have: the latest run, and in one run what is greater here.
