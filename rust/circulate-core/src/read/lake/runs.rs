@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::lake::keys::{INDEX, MARKER, StreamKeys, check_key};
 use crate::lake::manifest::{self, Index, read_existing};
 use crate::lake::marker::Marker;
-use crate::lake::sink::Sink;
+use crate::lake::sink::{Sink, missing};
 use crate::lake::stream_id::StreamId;
 use crate::state::{RunStatus, StateStore, StreamState};
 
@@ -63,6 +63,8 @@ pub(super) struct FoundRuns {
     pub(super) committed: Vec<CommittedRun>,
     /// The others that have an index.
     pub(super) uncounted: Vec<UncountedRun>,
+    /// The index of the last committed run before all of these that is not there any more.
+    pub(super) lost: Option<String>,
 }
 
 /// What is listed of the runs of a stream.
@@ -102,7 +104,7 @@ pub(super) async fn find(
 ) -> Result<BTreeMap<StreamId, FoundRuns>> {
     let mut found = BTreeMap::new();
     for (stream, listed) in list(sink, source).await? {
-        if requested(&stream) && !listed.indexes.is_empty() {
+        if requested(&stream) {
             let runs = judge(sink, &stream, listed, store).await?;
             found.insert(stream, runs);
         }
@@ -136,9 +138,10 @@ async fn read(sink: &dyn Sink, stream: &StreamId, run_id: String, is_marked: boo
 async fn judge(
     sink: &dyn Sink,
     stream: &StreamId,
-    listed: ListedRuns,
+    mut listed: ListedRuns,
     store: Option<&dyn StateStore>,
 ) -> Result<FoundRuns> {
+    let lost = lost(sink, stream, &mut listed).await?;
     let ListedRuns { indexes, markers } = listed;
     let mut reads = Vec::new();
     for run_id in indexes {
@@ -146,7 +149,7 @@ async fn judge(
         reads.push(read(sink, stream, run_id, is_marked));
     }
     let read: Vec<ReadIndex> = stream::iter(reads).buffered(READ_AT_ONCE).try_collect().await?;
-    let (mut runs, mut unmarked) = (FoundRuns::default(), Vec::new());
+    let (mut runs, mut unmarked) = (FoundRuns { lost, ..FoundRuns::default() }, Vec::new());
     let mut old_are_marked = false;
     for ReadIndex { index, marker } in read {
         match marker {
@@ -189,6 +192,26 @@ async fn judge(
         (one.committed_at, &one.index.run_id).cmp(&(other.committed_at, &other.index.run_id))
     });
     Ok(runs)
+}
+
+/// The index of the last run that a marker says is committed, and that is not there. What is oldest may have been removed by
+/// a retention of all that a place holds; one behind another that is there was removed by somebody else.
+async fn lost(sink: &dyn Sink, stream: &StreamId, listed: &mut ListedRuns) -> Result<Option<String>> {
+    let ListedRuns { indexes, markers } = listed;
+    let mut lost = None;
+    for run_id in markers.difference(&indexes.clone()) {
+        let key = format!("_circulate/{}/{run_id}{INDEX}", stream.folder());
+        // A folder that is written to while it is listed may show the later of two files alone.
+        if sink.read(&key).await?.is_some() {
+            indexes.insert(run_id.clone());
+        } else if indexes.first().is_some_and(|first| run_id < first) {
+            lost = Some(key);
+        } else {
+            let marker = format!("_circulate/{}/{run_id}{MARKER}", stream.folder());
+            return Err(missing(&key).with("marker", marker));
+        }
+    }
+    Ok(lost)
 }
 
 /// Whether a version wrote it that made no markers.

@@ -120,7 +120,7 @@ impl LakeTable {
     /// Finds what counts: the first pass.
     pub async fn plan(self) -> Result<LakePlan> {
         let mut report = LakeReport::default();
-        let by_account = self.runs(&mut report).await?;
+        let (by_account, lost) = self.runs(&mut report).await?;
         let identity = self.identity_of(&by_account)?;
         self.check_window(&identity)?;
         let mut runs = Runs { all: Vec::new(), tables: Vec::new(), origins: Vec::new() };
@@ -129,6 +129,9 @@ impl LakeTable {
             let committed = self.needed(&account, &identity, committed)?;
             let first = runs.all.len();
             runs.extend(committed);
+            if let Some(key) = lost.get(&account) {
+                self.check_lost(&identity, &runs.all[first..], key, &mut report)?;
+            }
             self.count_what_is_left(&identity, &runs, first, &mut objects, &mut report).await?;
         }
         report.runs = runs.all.len() as u64;
@@ -159,16 +162,20 @@ impl LakeTable {
         Error::new(kind, "read lake", what.to_owned()).with("stream", self.name()).with("in", self.sink.uri())
     }
 
-    /// The committed runs of each account.
-    async fn runs(&self, report: &mut LakeReport) -> Result<BTreeMap<String, Vec<CommittedRun>>> {
+    /// The committed runs of each account, and the index of one before them that is not there any more.
+    async fn runs(
+        &self,
+        report: &mut LakeReport,
+    ) -> Result<(BTreeMap<String, Vec<CommittedRun>>, BTreeMap<String, String>)> {
         let of_stream = |stream: &StreamId| stream.name() == self.name();
         let requested = |stream: &StreamId| {
             of_stream(stream) && self.account.as_ref().is_none_or(|account| account == stream.account())
         };
         let found = runs::find(&*self.sink, Some(&self.source), requested, self.store.as_deref()).await?;
-        let (mut by_account, mut first) = (BTreeMap::new(), None::<Timestamp>);
-        for (stream, FoundRuns { committed, uncounted }) in found {
+        let (mut by_account, mut lost, mut first) = (BTreeMap::new(), BTreeMap::new(), None::<Timestamp>);
+        for (stream, FoundRuns { committed, uncounted, lost: of_account }) in found {
             report.uncounted.extend(uncounted);
+            lost.extend(of_account.map(|key| (stream.account().to_owned(), key)));
             first = first.into_iter().chain(committed.first().map(|run| run.committed_at)).min();
             let is_past = |run: &CommittedRun| self.at.is_none_or(|at| run.committed_at <= at);
             let committed: Vec<_> = committed.into_iter().filter(is_past).collect();
@@ -197,7 +204,28 @@ impl LakeTable {
                 None => error.hint("`lake_streams` lists what is there; `circulate pull` pulls it"),
             });
         }
-        Ok(by_account)
+        Ok((by_account, lost))
+    }
+
+    /// Whether the table of an account can be told without a run whose index is lost.
+    fn check_lost(
+        &self,
+        identity: &Identity,
+        runs: &[CommittedRun],
+        key: &str,
+        report: &mut LakeReport,
+    ) -> Result<()> {
+        let has_all = identity.kind == RecordKind::Entity
+            && self.view == View::Current
+            && (!identity.is_merged() || says_all(identity, &runs[generation(identity, runs)]));
+        if has_all {
+            return Ok(());
+        }
+        if identity.kind == RecordKind::Entity && self.view == View::Current {
+            return Err(gone(key));
+        }
+        report.starts_at(runs[0].committed_at);
+        Ok(())
     }
 
     /// What identifies the records, as the newest run says it.
@@ -661,11 +689,15 @@ struct GoneObject {
 
 impl GoneObject {
     fn error(&self) -> Error {
-        missing(&self.key).hint(
-            "if retention removed it, pull the stream once with --full: what was before is not needed then; the history \
-             begins with what is left",
-        )
+        gone(&self.key)
     }
+}
+
+fn gone(key: &str) -> Error {
+    missing(key).hint(
+        "if retention removed it, pull the stream once with --full: what was before is not needed then; the history \
+         begins with what is left",
+    )
 }
 
 /// Retention removes what is oldest. An object that is missing behind one that is there was removed by somebody else.
@@ -691,21 +723,24 @@ fn generation(identity: &Identity, runs: &[CommittedRun]) -> usize {
     if !identity.is_merged() {
         return 0;
     }
-    let says_it = |run: &CommittedRun| {
-        let keys = run.index.keys.as_ref().is_some_and(|keys| keys.whole && keys.complete);
-        let deletes = run.index.deletes.as_ref();
-        let nothing_left =
-            deletes.is_none_or(|deletes| deletes.withheld.is_none() && deletes.candidates.count == 0);
-        let same = run.index.identity.as_ref().is_some_and(|then| {
-            (&then.primary_key, &then.parents) == (&identity.primary_key, &identity.parents)
-        });
-        keys && nothing_left && same && run.is_complete_and_whole()
-    };
-    let Some(last) = runs.iter().rposition(says_it) else { return 0 };
+    let Some(last) = runs.iter().rposition(|run| says_all(identity, run)) else { return 0 };
     // What has no key is never deleted.
     let all_have_keys =
         |run: &CommittedRun| run.index.keys.as_ref().is_some_and(|keys| keys.without_key == 0);
     if runs[..last].iter().all(all_have_keys) { last } else { 0 }
+}
+
+/// Whether a run read everything and says what is not there.
+fn says_all(identity: &Identity, run: &CommittedRun) -> bool {
+    let keys = run.index.keys.as_ref().is_some_and(|keys| keys.whole && keys.complete);
+    let deletes = run.index.deletes.as_ref();
+    let nothing_left =
+        deletes.is_none_or(|deletes| deletes.withheld.is_none() && deletes.candidates.count == 0);
+    let same =
+        run.index.identity.as_ref().is_some_and(|then| {
+            (&then.primary_key, &then.parents) == (&identity.primary_key, &identity.parents)
+        });
+    keys && nothing_left && same && run.is_complete_and_whole()
 }
 
 fn all_rows(object: &LakeObject) -> Bitmap {
@@ -925,7 +960,7 @@ fn of_stream(stream: String, found: Vec<FoundRuns>) -> LakeStream {
         uncounted: Vec::new(),
     };
     let mut committed = Vec::new();
-    for FoundRuns { committed: of_account, uncounted } in found {
+    for FoundRuns { committed: of_account, uncounted, .. } in found {
         of_stream.accounts.extend(of_account.first().map(|run| run.index.account.clone()));
         of_stream.uncounted.extend(uncounted);
         committed.extend(of_account);

@@ -170,6 +170,39 @@ async fn what_retention_removed_is_not_needed_after_a_full_run_that_says_what_is
     }
 }
 
+/// Removes the index of a run, and not its marker.
+async fn lose(lake: &TestLake, run: u32) -> String {
+    let name = format!("/20261122T{run:06}000Z-0123456789.json");
+    let key = lake.sink.keys().into_iter().find(|key| key.ends_with(&name)).unwrap();
+    lake.sink.remove(&key).await.unwrap();
+    key
+}
+
+#[tokio::test]
+async fn a_committed_run_whose_manifest_is_missing_is_an_error_that_names_it() {
+    let runs = [1, 2, 3].map(|id| TestRun::of(JSON, &[json!({"id": id})]));
+    for number in [1, 2, 0] {
+        let lake = lake_of(by_id(), &runs).await;
+        let key = lose(&lake, number).await;
+        let error = read(lake.table()).await.unwrap_err();
+        assert!(error.kind() == ErrorKind::Mismatch && error.to_string().contains(&key), "{error}");
+        // What is oldest may have been removed by retention.
+        let history = read(LakeTable { view: View::History, ..lake.table() }).await;
+        let starts = history.map(|table| (table.report.rows, table.report.history_starts_at)).ok();
+        assert_eq!(starts, (number == 0).then_some((2, Some(committed_at(1)))));
+    }
+    let lake = lake_of(by_id(), &runs[..1]).await;
+    let key = lose(&lake, 0).await;
+    assert!(read(lake.table()).await.unwrap_err().to_string().contains(&key), "no manifest is left");
+    let mut whole = TestLake::new(by_id());
+    whole.keys = json!({"files": [], "whole": true, "complete": true, "selection": "s"});
+    for run in &runs {
+        whole.write(run).await;
+    }
+    lose(&whole, 0).await;
+    assert_eq!(read(whole.table()).await.unwrap().report.rows, 1, "a full run needs nothing before it");
+}
+
 #[tokio::test]
 async fn without_a_key_it_is_the_last_complete_full_run() {
     let records = [json!({"a": 1}), json!({"a": 1})];
