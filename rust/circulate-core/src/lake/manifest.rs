@@ -2,7 +2,7 @@
 //!
 //! Both are immutable. The index is created once, at the end of a run, and its creation makes the run visible.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -152,6 +152,9 @@ pub struct RunKeys {
     pub complete: bool,
     /// Digest of what was selected, and by whose rights.
     pub selection: String,
+    /// Digest of the settings and rights alone.
+    #[serde(default)]
+    pub rights: String,
     /// Records without a value for one of the members of the key. They are never merged nor deleted.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub without_key: u64,
@@ -205,6 +208,9 @@ pub struct Candidates {
     pub count: u64,
     /// Their keys.
     pub files: Vec<EntryFile>,
+    /// Digests of the settings and rights by which they were read when they were there.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub seen_by: BTreeSet<String>,
 }
 
 impl Candidates {

@@ -12,7 +12,7 @@ use super::run_keys::KeySource;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::entry_files::read_entries;
 use crate::lake::external_sort::{Sorted, Sorter};
-use crate::lake::manifest::{self, EntryFile, Identity, Index};
+use crate::lake::manifest::{self, Candidates, EntryFile, Identity, Index};
 use crate::lake::record_key::KEY_ENTRY;
 use crate::lake::sink::Sink;
 use crate::state::{LeasedRun, Mode, RunItem, RunStatus, StreamState};
@@ -28,6 +28,10 @@ pub(super) struct EarlierRuns {
     runs: Vec<EarlierRun>,
     /// What earlier runs selected.
     pub(super) selections: BTreeSet<String>,
+    /// By what settings and rights they read what they had.
+    pub(super) rights: BTreeSet<String>,
+    /// The same of what was withheld.
+    pub(super) seen_by: BTreeSet<String>,
     /// Why what was current is not known for certain.
     pub(super) doubts: Vec<String>,
 }
@@ -101,11 +105,14 @@ impl Pull {
         let keys = match index.keys.clone() {
             Some(keys) => {
                 earlier.selections.insert(keys.selection);
+                earlier.rights.insert(keys.rights);
                 EarlierKeys::Files(keys.files)
             }
             None => EarlierKeys::Objects(Box::new(index)),
         };
-        let candidates = if is_whole { deletes.candidates.files } else { Vec::new() };
+        let candidates = if is_whole { deletes.candidates } else { Candidates::default() };
+        earlier.seen_by.extend(candidates.seen_by);
+        let candidates = candidates.files;
         earlier.runs.push(EarlierRun { keys, deletes: deletes.files, candidates, is_complete });
         Ok(is_whole)
     }
@@ -233,7 +240,9 @@ fn unreadable(run_id: &str, error: &Error) -> String {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct CurrentKey {
     pub(super) entry: [u8; KEY_ENTRY],
-    /// The last complete run lacked it already, and none has seen it since.
+    /// The last run that requested everything lacked it already, and none has seen it since.
+    pub(super) was_withheld: bool,
+    /// That run was complete.
     pub(super) was_missing: bool,
 }
 
@@ -269,8 +278,9 @@ impl CurrentKeys<'_> {
                 self.next_event = self.events.take_next()?;
             }
             if what != Some(DELETE) {
-                let was_missing = what == Some(MISSING) && self.is_complete;
-                return Ok(Some(CurrentKey { entry, was_missing }));
+                let was_withheld = what == Some(MISSING);
+                let was_missing = was_withheld && self.is_complete;
+                return Ok(Some(CurrentKey { entry, was_withheld, was_missing }));
             }
         }
     }

@@ -3,6 +3,8 @@
 //!
 //! Whoever publishes the run, after whatever crash, draws the same: state lets no other run of the stream be committed meanwhile.
 
+use std::collections::BTreeSet;
+
 use super::earlier::EarlierRuns;
 use super::levels::digest_of_values;
 use super::pull::Pull;
@@ -27,7 +29,7 @@ type MissingKey = [u8; KEY_ENTRY + 1];
 const IS_NEW: u8 = 0;
 /// It may be deleted.
 const IS_SURE: u8 = 1;
-/// The run did not read what it would be in to its end.
+/// The run did not read what it would be in to its end, or may not see it.
 const IS_DOUBTFUL: u8 = 2;
 
 /// What is compared.
@@ -51,6 +53,8 @@ struct Comparison {
     all_is_read: bool,
     /// What lacks a record must do so twice.
     is_weak: bool,
+    /// What was withheld was there by other rights.
+    is_foreign: bool,
 }
 
 /// Files with fewer keys on average are put together.
@@ -85,6 +89,8 @@ struct Compared {
     sure: u64,
     new: u64,
     doubtful: u64,
+    /// Those that earlier runs lacked too, and that were there by other rights.
+    foreign: u64,
     missing: Sorter<{ KEY_ENTRY + 1 }>,
 }
 
@@ -116,6 +122,7 @@ impl Pull {
             whole: is_whole,
             complete: is_whole && doubts.is_empty(),
             selection: self.selection()?,
+            rights: digest_of(&self.rights())?,
             without_key: collected.without_key,
         };
         let mut earlier = match domain {
@@ -127,6 +134,7 @@ impl Pull {
             scopes: run_keys.scopes.clone(),
             all_is_read: doubts.is_empty(),
             is_weak: self.is_weak(position),
+            is_foreign: earlier.seen_by.iter().any(|rights| *rights != run_keys.rights),
         };
         if !are_scattered(&collected.files) && earlier.are_none() {
             return Ok((Some(run_keys), (domain != Domain::Nothing).then(Deletes::default)));
@@ -155,7 +163,13 @@ impl Pull {
                 "what is requested, or by whose rights, is not what it was when they were read".to_owned(),
             );
         }
-        let deletes = self.decide_deletes(held, compared, domain, reasons, &doubts, is_unknown).await?;
+        let foreign = compared.foreign;
+        let mut deletes = self.decide_deletes(held, compared, domain, reasons, &doubts, is_unknown).await?;
+        let candidates = &mut deletes.candidates;
+        if candidates.count > 0 {
+            let seen_before = if candidates.count == foreign { BTreeSet::new() } else { earlier.rights };
+            candidates.seen_by = seen_before.into_iter().chain(earlier.seen_by).collect();
+        }
         Ok((Some(run_keys), Some(deletes)))
     }
 
@@ -175,8 +189,8 @@ impl Pull {
         let near = comparison.near(sink).await?;
         let identity = Identity::of(&self.definition);
         let mut before = earlier.current(sink, &identity, bytes, near.as_deref()).await?;
-        let mut compared =
-            Compared { keys: 0, before: 0, sure: 0, new: 0, doubtful: 0, missing: Sorter::new(bytes / 4) };
+        let missing = Sorter::new(bytes / 4);
+        let mut compared = Compared { keys: 0, before: 0, sure: 0, new: 0, doubtful: 0, foreign: 0, missing };
         let (mut next_of_run, mut next_before) = (run.next().await?, before.next().await?);
         while let Some(entry) = smaller(next_of_run, next_before.map(|current| current.entry)) {
             let is_in_run = next_of_run == Some(entry);
@@ -201,6 +215,7 @@ impl Pull {
             let is_of_stream = comparison.domain == Domain::Stream;
             let (count, what) = match list_is_read {
                 false => (&mut compared.doubtful, IS_DOUBTFUL),
+                true if comparison.is_foreign && current.was_withheld => (&mut compared.foreign, IS_DOUBTFUL),
                 true if comparison.is_weak && !(current.was_missing && is_of_stream) => {
                     (&mut compared.new, IS_NEW)
                 }
@@ -228,7 +243,7 @@ impl Pull {
         doubts: &[String],
         is_unknown: bool,
     ) -> Result<Deletes> {
-        let Compared { keys, before, sure, new, doubtful, missing } = compared;
+        let Compared { keys, before, sure, new, doubtful, foreign, missing } = compared;
         if keys == 0 && domain == Domain::Stream {
             reasons.push("the list is empty".to_owned());
         } else if before >= FEW && sure * 100 > before * MAX_PERCENT {
@@ -259,6 +274,12 @@ impl Pull {
         if doubtful > 0 {
             reasons.extend(doubts.iter().cloned());
         }
+        if foreign > 0 {
+            reasons.push(
+                "they were read by other settings or rights, which these may not show, and nobody has agreed that they are gone"
+                    .to_owned(),
+            );
+        }
         if new > 0 {
             reasons.push(
                 "the list is taken for whole though nothing shows that it is: what the next complete full run lacks too is deleted"
@@ -270,22 +291,26 @@ impl Pull {
             count,
             files: deletes.finish().await?,
             withheld: (withheld > 0 || are_held).then_some(Withheld { count: withheld, reason }),
-            candidates: Candidates { count: withheld, files: candidates.finish().await? },
+            candidates: Candidates {
+                count: withheld,
+                files: candidates.finish().await?,
+                seen_by: BTreeSet::new(),
+            },
         })
     }
 
     /// Digest of what a run selects, and by whose rights.
     fn selection(&self) -> Result<String> {
-        let scopes = self.definition.scopes().unwrap_or_default();
-        let selection = serde_json::json!({
+        digest_of(&serde_json::json!({
             "definition": self.definition.spec_hash()?,
             "values": digest_of_values(&self.levels()?),
-            "account": self.account.selects(&scopes),
-        });
-        let text = serde_json::to_string(&selection).map_err(|error| {
-            Error::new(ErrorKind::Definition, "hash selection", "cannot write JSON").caused_by(error)
-        })?;
-        Ok(sha256_hex(text.as_bytes()))
+            "account": self.rights(),
+        }))
+    }
+
+    /// What decides which records the account is shown.
+    fn rights(&self) -> serde_json::Value {
+        self.account.selects(&self.definition.scopes().unwrap_or_default())
     }
 
     /// Whether nothing shows that its lists are whole: one came in one page, and was assumed to be; or records may have moved
@@ -303,6 +328,13 @@ impl Pull {
 fn are_scattered(files: &[EntryFile]) -> bool {
     let keys: u64 = files.iter().map(|file| file.entries).sum();
     files.len() > 1 && keys < KEYS_OF_FILE * files.len() as u64
+}
+
+fn digest_of(selected: &serde_json::Value) -> Result<String> {
+    let text = serde_json::to_string(selected).map_err(|error| {
+        Error::new(ErrorKind::Definition, "hash selection", "cannot write JSON").caused_by(error)
+    })?;
+    Ok(sha256_hex(text.as_bytes()))
 }
 
 /// Why a run does not show what is no longer there, although it read everything that it could.
