@@ -86,13 +86,23 @@ impl KeyBuilder {
         let (parts, text) = (&mut self.parts, &mut self.text);
         match value {
             KeyValue::Missing => self.is_missing = true,
-            KeyValue::Json(json) => self.is_missing |= !write_json(json.trim_ascii(), parts, text),
+            KeyValue::Json(json) => {
+                self.is_missing |= !write_json(json.trim_ascii(), Empty::Kept, parts, text)
+            }
             KeyValue::Text(text) => write_text(text.as_bytes(), parts),
             KeyValue::Integer(number) => write_number(number.to_string().as_bytes(), parts),
             KeyValue::Float(number) => write_float(number, parts),
             KeyValue::Boolean(value) => write(Tag::Boolean, &[u8::from(value)], parts),
             KeyValue::Time(microseconds) => write(Tag::Time, &microseconds.to_be_bytes(), parts),
         }
+    }
+
+    /// A digest of all that a record holds, whatever format it has: what tables cannot tell from nothing is nothing.
+    pub fn content(&mut self, record: &[u8]) -> [u8; KEY_BYTES] {
+        write_json(record.trim_ascii(), Empty::Dropped, &mut self.parts, &mut self.text);
+        let content = half(&self.parts);
+        self.parts.clear();
+        content
     }
 
     /// The parents that were added; to be taken before the members of the key are.
@@ -176,6 +186,9 @@ enum Tag {
     Bytes = b'x',
 }
 
+/// An object without a value.
+const NOTHING: [u8; 9] = [Tag::Object as u8, 0, 0, 0, 0, 0, 0, 0, 0];
+
 fn write(tag: Tag, bytes: &[u8], parts: &mut Vec<u8>) {
     let start = begin(tag, parts);
     parts.extend_from_slice(bytes);
@@ -194,14 +207,21 @@ fn end(start: usize, parts: &mut [u8]) {
     parts[start - 8..start].copy_from_slice(&length.to_be_bytes());
 }
 
+/// What becomes of a member that is an object without a value, which tables with a column for each member don't have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Empty {
+    Kept,
+    Dropped,
+}
+
 /// Writes a value; `false` if it is `null`. What is broken or too deep counts by its bytes.
-fn write_json(json: &[u8], parts: &mut Vec<u8>, text: &mut Vec<u8>) -> bool {
+fn write_json(json: &[u8], empty: Empty, parts: &mut Vec<u8>, text: &mut Vec<u8>) -> bool {
     if json == b"null" {
         return false;
     }
     let start = parts.len();
     let mut reader = JsonReader::new(json);
-    if write_value(&mut reader, 0, parts, text).is_none() || !reader.at_end() {
+    if write_value(&mut reader, 0, empty, parts, text).is_none() || !reader.at_end() {
         parts.truncate(start);
         write(Tag::Bytes, json, parts);
     }
@@ -214,6 +234,7 @@ const MAX_DEPTH: usize = 128;
 fn write_value(
     reader: &mut JsonReader<'_>,
     depth: usize,
+    empty: Empty,
     parts: &mut Vec<u8>,
     text: &mut Vec<u8>,
 ) -> Option<()> {
@@ -228,13 +249,13 @@ fn write_value(
                 write_text(quoted.raw, parts);
             }
         }
-        b'{' if depth < MAX_DEPTH => write_object(reader, depth, parts, text)?,
+        b'{' if depth < MAX_DEPTH => write_object(reader, depth, empty, parts, text)?,
         b'[' if depth < MAX_DEPTH => {
             let start = begin(Tag::Array, parts);
             reader.expect(b'[').ok()?;
             if !reader.take(b']').ok()? {
                 loop {
-                    write_value(reader, depth + 1, parts, text)?;
+                    write_value(reader, depth + 1, empty, parts, text)?;
                     if !reader.another(b']').ok()? {
                         break;
                     }
@@ -256,6 +277,7 @@ fn write_value(
 fn write_object(
     reader: &mut JsonReader<'_>,
     depth: usize,
+    empty: Empty,
     parts: &mut Vec<u8>,
     text: &mut Vec<u8>,
 ) -> Option<()> {
@@ -281,8 +303,13 @@ fn write_object(
         if is_repeated || *value == b"null" {
             continue;
         }
+        let before = parts.len();
         write(Tag::Text, name, parts);
-        write_value(&mut JsonReader::new(value), depth + 1, parts, text)?;
+        let value_at = parts.len();
+        write_value(&mut JsonReader::new(value), depth + 1, empty, parts, text)?;
+        if empty == Empty::Dropped && parts[value_at..] == NOTHING {
+            parts.truncate(before);
+        }
     }
     end(start, parts);
     Some(())

@@ -16,9 +16,7 @@ use crate::encode::{Columnar, Compression, Encoded, Encoder, Format, JsonArray, 
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::manifest::{Identity, Index, Tables};
 use crate::lake::record_key::{KEY_BYTES, KeyBuilder};
-use crate::read::lake::{
-    KeyMembers, LakeObject, MemberPlace, TablePlaces, VERSION_BYTES, canonical, digest, record_of_row,
-};
+use crate::read::lake::{KeyMembers, LakeObject, MemberPlace, TablePlaces, VERSION_BYTES, record_of_row};
 use crate::table::{Contract, Drift, TableOptions, TableSchema};
 
 /// Columns of the lake, in front of those of records.
@@ -178,7 +176,7 @@ impl RowWriter {
         object.each_record(stored, &watch, |_, record| {
             let mark = RowMark {
                 key: match is_event {
-                    true => Some(digest(record.bytes)),
+                    true => Some(self.builder.content(record.bytes)),
                     false if self.identity.is_merged() => {
                         self.keys.key_of_record(record, &mut self.builder).map(|key| key.0)
                     }
@@ -242,7 +240,7 @@ impl RowWriter {
         row: usize,
     ) -> Result<RowMark> {
         let key = match self.identity.kind {
-            RecordKind::Event => Some(canonical(&mut self.builder, &record_of_row(table, batch, row)?)),
+            RecordKind::Event => Some(self.builder.content(&record_of_row(table, batch, row)?)),
             RecordKind::Entity if self.identity.is_merged() => {
                 self.keys.key_of_row(batch, found, row, &mut self.builder).map(|key| key.0)
             }

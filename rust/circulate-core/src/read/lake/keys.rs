@@ -3,9 +3,8 @@
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{Array, RecordBatch};
-use sha2::{Digest, Sha256};
 
-use super::entries::{CONTENT_BYTES, VERSION_BYTES};
+use super::entries::VERSION_BYTES;
 use super::paths::{MemberPlace, TablePlaces, member_at, rescued_at};
 use super::rebuild::only;
 use crate::catalog::Pointer;
@@ -223,14 +222,6 @@ fn version_of(kind: u8, value: [u8; 16]) -> [u8; VERSION_BYTES] {
     let mut bytes = [kind; VERSION_BYTES];
     bytes[1..].copy_from_slice(&value);
     bytes
-}
-
-/// A digest of bytes, for records that nothing but all that they hold identifies.
-pub(crate) fn digest(bytes: &[u8]) -> [u8; CONTENT_BYTES] {
-    let digest: [u8; 32] = Sha256::digest(bytes).into();
-    let mut half = [0; CONTENT_BYTES];
-    half.copy_from_slice(&digest[..CONTENT_BYTES]);
-    half
 }
 
 #[cfg(test)]

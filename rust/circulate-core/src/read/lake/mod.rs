@@ -20,13 +20,12 @@ mod times;
 
 pub(crate) use entries::VERSION_BYTES;
 pub use held::{HeldRun, held_runs};
-pub(crate) use keys::{KeyMembers, digest};
+pub(crate) use keys::KeyMembers;
 pub(crate) use objects::LakeObject;
 pub(crate) use paths::{MemberPlace, TablePlaces};
 pub(crate) use rebuild::record_of_row;
 pub use report::{LakeReport, WithheldDeletes};
 pub use runs::UncountedRun;
-pub(crate) use scan::canonical;
 pub use table::{LakePlan, LakeReading, LakeStream, LakeTable, View, lake_streams};
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use bytes::Bytes;
 
 use super::entries::{CONTENT_BYTES, Entries, Entry, EntryLayout, Keep, RowPosition, VERSION_BYTES};
-use super::keys::{KeyMembers, digest};
+use super::keys::KeyMembers;
 use super::objects::LakeObject;
 use super::paths::TablePlaces;
 use super::rebuild::record_of_row;
@@ -21,7 +21,7 @@ const ADDED_AT_ONCE: usize = 256 * 1024;
 pub(super) enum Rule {
     /// By their key.
     ByKey(KeyMembers),
-    /// By all that they hold.
+    /// By all that they hold, whatever format that has.
     ByContent,
 }
 
@@ -95,7 +95,8 @@ impl Scan {
             }
             (Rule::ByContent, None) => {
                 object.each_record(stored, &crate::page::Watch::default(), |row, record| {
-                    adding.add(Some(digest(record.bytes)), row, &[0; VERSION_BYTES], &[0; CONTENT_BYTES])
+                    let content = builder.content(record.bytes);
+                    adding.add(Some(content), row, &[0; VERSION_BYTES], &[0; CONTENT_BYTES])
                 })?;
             }
             (rule, Some(tables)) => {
@@ -124,7 +125,7 @@ impl Scan {
                             }
                             Rule::ByContent => {
                                 let record = record_of_row(&table, &batch, row)?;
-                                let content = canonical(&mut builder, &record);
+                                let content = builder.content(&record);
                                 adding.add(
                                     Some(content),
                                     number,
@@ -147,7 +148,7 @@ impl Scan {
 }
 
 /// A digest of what a record holds, whatever format it has.
-pub(crate) fn canonical(builder: &mut KeyBuilder, record: &[u8]) -> [u8; CONTENT_BYTES] {
+fn canonical(builder: &mut KeyBuilder, record: &[u8]) -> [u8; CONTENT_BYTES] {
     builder.value(KeyValue::Json(record));
     builder.finish().map_or([0; CONTENT_BYTES], |key| key.0)
 }

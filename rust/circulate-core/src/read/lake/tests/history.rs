@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::model::{
     Look, TestLake, TestRun, block_on, by_id, committed_at, content, expected, key_of, lake_of, rank, read,
-    run,
+    record, run,
 };
 use super::*;
 use crate::encode::Compression;
@@ -174,5 +174,24 @@ async fn what_happened_is_there_once_and_when_it_came_first() {
         let current = read(lake.table()).await.unwrap();
         let records = [one, two, other].map(|record| ("acme".to_owned(), record));
         assert_eq!(current.rows(), expected(&records, &current), "{look:?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn an_event_that_comes_again_in_another_format_is_there_once(
+        records in proptest::collection::vec(record(), 1..12), looks in proptest::collection::vec(Look::any(), 2..4),
+    ) {
+        // What tables with a column for each member don't have.
+        let mut records = records;
+        records.push(json!({"id": 1, "empty": {}, "a": {"login": {"x": null}}}));
+        let runs: Vec<_> = looks.iter().map(|look| TestRun::of(*look, &records)).collect();
+        let (once, often) = block_on(async {
+            let events = json!({"kind": "event", "primary_key": ["/id"]});
+            let once = read(lake_of(events.clone(), &runs[..1]).await.table()).await.unwrap();
+            (once, read(lake_of(events, &runs).await.table()).await.unwrap())
+        });
+        prop_assert_eq!(once.report.rows, often.report.rows);
     }
 }
