@@ -242,7 +242,7 @@ impl RowWriter {
         let key = match self.identity.kind {
             RecordKind::Event => Some(self.builder.content(&record_of_row(table, batch, row)?)),
             RecordKind::Entity if self.identity.is_merged() => {
-                self.keys.key_of_row(batch, found, row, &mut self.builder).map(|key| key.0)
+                self.keys.key_of_row(table, (batch, row), found, &mut self.builder)?.map(|key| key.0)
             }
             RecordKind::Entity => None,
         };

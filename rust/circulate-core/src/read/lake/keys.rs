@@ -6,8 +6,9 @@ use arrow_array::{Array, RecordBatch};
 
 use super::entries::VERSION_BYTES;
 use super::paths::{MemberPlace, TablePlaces, member_at, rescued_at};
-use super::rebuild::only;
+use super::rebuild::{only, record_of_row};
 use crate::catalog::Pointer;
+use crate::error::Result;
 use crate::lake::manifest::Identity;
 use crate::lake::record_key::{KeyBuilder, KeyValue, RecordKey};
 use crate::page::{Record, Watch};
@@ -74,7 +75,7 @@ impl KeyMembers {
     pub(super) fn columns(&self, table: &TablePlaces<'_>) -> Vec<String> {
         let paths = self.paths(table);
         let mut columns: Vec<_> =
-            paths.iter().filter_map(|member_path| member_path.column().map(str::to_owned)).collect();
+            paths.iter().flat_map(|member_path| member_path.columns().iter().cloned()).collect();
         columns.extend(table.rescued().map(str::to_owned));
         columns.sort();
         columns.dedup();
@@ -84,12 +85,26 @@ impl KeyMembers {
     /// The key of a row of a table, in which its members have these places.
     pub(crate) fn key_of_row(
         &self,
-        batch: &RecordBatch,
+        table: &TablePlaces<'_>,
+        (batch, row): (&RecordBatch, usize),
         paths: &[MemberPlace],
-        row: usize,
         builder: &mut KeyBuilder,
-    ) -> Option<RecordKey> {
-        self.key(|number| value_at(batch, &paths[number], &self.pointers[number], row), builder)
+    ) -> Result<Option<RecordKey>> {
+        let is_composed = |path: &MemberPlace| matches!(path, MemberPlace::Composed { .. });
+        let of_key = &paths[..self.parents + self.keys];
+        let record = match of_key.iter().any(is_composed) {
+            true => record_of_row(table, batch, row)?,
+            false => Vec::new(),
+        };
+        let value = |number: usize| {
+            let pointer = &self.pointers[number];
+            if is_composed(&paths[number]) {
+                member_at(&record, pointer.segments()).map_or(KeyValue::Missing, KeyValue::Json)
+            } else {
+                value_at(batch, &paths[number], pointer, row)
+            }
+        };
+        Ok(self.key(value, builder))
     }
 
     pub(crate) fn version_of_row(

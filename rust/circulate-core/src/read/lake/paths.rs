@@ -18,15 +18,18 @@ pub(super) const JOIN: &str = "__";
 pub(crate) enum MemberPlace {
     /// In this column, or in a struct there; within JSON text at the segments `below`.
     Column { path: Vec<String>, kind: MemberType, below: Vec<String> },
+    /// It is an object or a list, which these columns make together.
+    Composed { columns: Vec<String> },
     /// No column has it.
     Nowhere,
 }
 
 impl MemberPlace {
-    pub(super) fn column(&self) -> Option<&str> {
+    pub(super) fn columns(&self) -> &[String] {
         match self {
-            Self::Column { path, .. } => path.first().map(String::as_str),
-            Self::Nowhere => None,
+            Self::Column { path, .. } => path.get(..1).unwrap_or_default(),
+            Self::Composed { columns } => columns,
+            Self::Nowhere => &[],
         }
     }
 }
@@ -51,11 +54,21 @@ impl<'t> TablePlaces<'t> {
             _ => self.find_member(&names),
         };
         match found {
+            Some((path, MemberType::Struct(_) | MemberType::List(_), _)) => self.composed(&path),
             Some((path, kind, below)) if self.arrow.column_with_name(&path[0]).is_some() => {
                 MemberPlace::Column { path, kind, below }
             }
             _ => MemberPlace::Nowhere,
         }
+    }
+
+    /// The columns of the member that has this path: those of its members, if it has none itself.
+    fn composed(&self, path: &[String]) -> MemberPlace {
+        let Some(first) = path.first() else { return MemberPlace::Nowhere };
+        let below = format!("{first}{JOIN}");
+        let names = self.arrow.fields().iter().map(|field| field.name());
+        let columns = names.filter(|name| *name == first || name.starts_with(&below));
+        MemberPlace::Composed { columns: columns.cloned().collect() }
     }
 
     fn find_member(&self, names: &[&str]) -> Option<(Vec<String>, MemberType, Vec<String>)> {

@@ -79,7 +79,8 @@ impl<'c> Rows<'c> {
         let paths = filter.map_or_else(Vec::new, |filter| filter.paths(&table));
         let is_time = |column: &str| {
             filter.is_some()
-                && (column == RESCUED || paths.iter().any(|member_path| member_path.column() == Some(column)))
+                && (column == RESCUED
+                    || paths.iter().any(|place| place.columns().iter().any(|name| name == column)))
         };
         let is_requested = |batch: &RecordBatch, first: usize, row: usize| {
             rows.has(first + row) && filter.is_none_or(|filter| filter.holds_row(batch, &paths, row))

@@ -114,7 +114,7 @@ impl Scan {
                         let number = u32::try_from(first + row).unwrap_or(u32::MAX);
                         match rule {
                             Rule::ByKey(members) => {
-                                let key = members.key_of_row(&batch, &paths, row, &mut builder);
+                                let key = members.key_of_row(&table, (&batch, row), &paths, &mut builder)?;
                                 let version = members.version_of_row(&batch, &paths, row);
                                 let content = if everything {
                                     self.content(&mut builder, &record_of_row(&table, &batch, row)?)

@@ -204,6 +204,27 @@ async fn a_committed_run_whose_manifest_is_missing_is_an_error_that_names_it() {
 }
 
 #[tokio::test]
+async fn a_key_that_is_an_object_or_a_list_is_the_same_in_any_format() {
+    let looks = [Nested::Struct, Nested::Flatten, Nested::Json].map(Look::Parquet);
+    let record = |id: Value, n: u8| json!({"id": id, "n": n});
+    let ids = [json!({"a": 1, "b": {"c": "x"}}), json!({"a": 2, "b": {"c": "x"}}), json!({"a": "one"})];
+    let lists = [json!([1, 2]), json!([2, 1]), json!([1])];
+    for (look, ids) in looks.into_iter().flat_map(|look| [(look, &ids), (look, &lists)]) {
+        let all = |n: u8| ids.iter().map(|id| record(id.clone(), n)).collect::<Vec<_>>();
+        let mut gone = TestRun::of(JSON, &all(3)[1..]);
+        gone.deletes = vec![ids[0].clone()];
+        let lake = lake_of(by_id(), &[TestRun::of(JSON, &all(1)), TestRun::of(look, &all(2)), gone]).await;
+        for (until, expected_records) in [(0, all(1)), (1, all(2)), (2, all(3)[1..].to_vec())] {
+            let table = read(LakeTable { at: Some(committed_at(until)), ..lake.table() }).await.unwrap();
+            let records: Vec<_> =
+                expected_records.into_iter().map(|record| ("acme".to_owned(), record)).collect();
+            assert_eq!(table.rows(), expected(&records, &table), "{look:?} {until}");
+            assert_eq!(table.report.without_key, 0);
+        }
+    }
+}
+
+#[tokio::test]
 async fn without_a_key_it_is_the_last_complete_full_run() {
     let records = [json!({"a": 1}), json!({"a": 1})];
     let mut partial = TestRun::of(JSON, &[json!({"a": 2})]);

@@ -386,6 +386,8 @@ fn id() -> impl Strategy<Value = Value> {
         1 => Just(json!("2026-01-01T00:00:00Z")),
         1 => Just(Value::Null),
         1 => Just(json!("é\n\"")),
+        1 => (0u8..2).prop_map(|id| json!({"a": {"b": id}, "c": "x"})),
+        1 => (0u8..2).prop_map(|id| json!([1, {"x": id}])),
     ]
 }
 
