@@ -132,8 +132,7 @@ def covered(stream: str, account: str, runs: Sequence[Mapping[str, Any]]) -> Cov
     Args:
         stream: `source.endpoint`.
         account: The account's name.
-        runs: Each with `run_id`, `verdict`, `window`, `started_at`, `first_server_date`, `behind`, `unavailable` and
-            `expired`.
+        runs: Each with `run_id`, `verdict`, `window`, `started_at`, `first_server_date`, `behind` and `expired`.
     """
     taken = [each for each in map(_taken, runs) if each.since < each.until]
     spans = list(_merged(_pieces(taken)))

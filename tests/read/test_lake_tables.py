@@ -245,6 +245,18 @@ def test_who_left_is_gone_from_current_and_in_the_history(tmp_path: Path) -> Non
     assert len(history) == 60 + 2, "who stayed as they were have one version"
 
 
+@pytest.mark.parametrize("nested", ["struct", "flatten", "json"])
+def test_an_event_is_there_once_whatever_formats_it_was_pulled_in(tmp_path: Path, nested: str) -> None:
+    members = Members(set(range(60)))
+    with serving(members, tmp_path, {"kind": "event"}) as lake:
+        for form in ("json", "parquet", "ndjson", "arrow"):
+            layout = {"nested": nested} if form in {"parquet", "arrow"} else {}
+            lake.pull(mode="full", format=form, **layout)
+    read = members_of(tmp_path)
+    assert sorted(pa.table(read).column("id").to_pylist()) == sorted(f"m{number}" for number in range(60))
+    assert read.report()["runs"] == 4
+
+
 def test_what_a_run_lacks_and_may_not_delete_is_current_and_reported(tmp_path: Path) -> None:
     members = Members(set(range(150)))
     with serving(members, tmp_path, {}) as lake:
