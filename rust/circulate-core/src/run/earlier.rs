@@ -12,6 +12,7 @@ use super::run_keys::KeySource;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::entry_files::read_entries;
 use crate::lake::external_sort::{Sorted, Sorter};
+use crate::lake::keys::MARKER;
 use crate::lake::manifest::{self, Candidates, EntryFile, Identity, Index};
 use crate::lake::record_key::KEY_ENTRY;
 use crate::lake::sink::Sink;
@@ -56,10 +57,12 @@ impl Pull {
     /// The committed runs of this place, from the last one that requested everything on.
     pub(super) async fn earlier_runs(&self, held: &LeasedRun) -> Result<EarlierRuns> {
         let (mut earlier, mut seen, mut limit) = (EarlierRuns::default(), HashSet::new(), LISTED);
+        let mut known = BTreeSet::new();
         loop {
             let listed = StreamState::runs(&*self.store, &self.stream_id(), limit).await?;
             let is_all = listed.len() < limit;
             for run in listed {
+                known.insert(run.run_id.clone());
                 let counts = run.status == RunStatus::Committed && run.destination == self.sink.uri();
                 if !counts || run.run_id >= held.run.run_id || !seen.insert(run.run_id.clone()) {
                     continue;
@@ -76,11 +79,29 @@ impl Pull {
                 }
             }
             if is_all {
+                earlier.doubts.extend(self.unknown_runs(&known).await);
                 earlier.runs.reverse();
                 return Ok(earlier);
             }
             limit *= 8;
         }
+    }
+
+    /// Why what a place had before is not known by state: its runs are of another one, such as one that was lost.
+    async fn unknown_runs(&self, known: &BTreeSet<String>) -> Option<String> {
+        let prefix = format!("_circulate/{}/", self.stream_id().folder());
+        let (mut runs, mut listing) = (0, self.sink.list(&prefix));
+        while let Some(listed) = listing.next().await {
+            let key = match listed {
+                Ok(listed) => listed.key,
+                Err(error) => return Some(format!("whether the place has other runs is not known: {error}")),
+            };
+            let run_id = key.strip_prefix(&prefix).and_then(|file| file.strip_suffix(MARKER));
+            runs += usize::from(run_id.is_some_and(|run_id| !known.contains(run_id)));
+        }
+        (runs > 0).then(|| {
+            format!("state does not know all committed runs of the place: {runs} are of another one")
+        })
     }
 
     /// Takes in what the index of a run says; returns whether it requested everything.

@@ -16,6 +16,7 @@ use crate::lake::manifest::{DeleteCounts, EntryFile, Part, read_part};
 use crate::lake::record_key::{KEY_ENTRY, KeyBuilder, KeyValue, SCOPE_ENTRY, key_entry, scope_of};
 use crate::lake::sink::{MemorySink, Object, Sink};
 use crate::lake::write::ObjectFormat;
+use crate::state::MemoryStore;
 use crate::testing::{Faulty, Lake, ScriptedResponse, Server, okta, page};
 
 type Entry = [u8; KEY_ENTRY];
@@ -232,6 +233,24 @@ async fn an_incremental_run_and_a_period_only_add() {
     stand.org.remove([100]);
     assert_eq!(stand.full().await, counts(3));
     assert_eq!(stand.current_ids().await, stand.org.ids());
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_state_was_lost_no_run_is_taken_for_the_first_one_of_the_place() {
+    let mut stand = Stand::new(Org::of(0..200, 50));
+    stand.full().await;
+    stand.lake.store = Arc::new(MemoryStore::new(stand.lake.clock.clock()));
+    stand.org.remove(20..200);
+    for _ in 0..2 {
+        let withheld = stand.full().await;
+        let why = "state does not know all committed runs of the place: 1 are of another one";
+        assert_eq!(reason(&withheld), (0, 0, why));
+        assert!(!stand.last().await.keys.unwrap().whole, "readers need the runs before");
+    }
+    assert_eq!(stand.accepting().await, counts(0));
+    assert!(stand.last().await.keys.unwrap().whole);
+    stand.org.remove([3]);
+    assert_eq!(stand.full().await, counts(1));
 }
 
 #[tokio::test(start_paused = true)]
