@@ -87,7 +87,7 @@ impl KeyBuilder {
         match value {
             KeyValue::Missing => self.is_missing = true,
             KeyValue::Json(json) => {
-                self.is_missing |= !write_json(json.trim_ascii(), Empty::Kept, parts, text)
+                self.is_missing |= !write_json(json.trim_ascii(), Empty::Kept, parts, text);
             }
             KeyValue::Text(text) => write_text(text.as_bytes(), parts),
             KeyValue::Integer(number) => write_number(number.to_string().as_bytes(), parts),

@@ -92,10 +92,8 @@ impl KeyMembers {
     ) -> Result<Option<RecordKey>> {
         let is_composed = |path: &MemberPlace| matches!(path, MemberPlace::Composed { .. });
         let of_key = &paths[..self.parents + self.keys];
-        let record = match of_key.iter().any(is_composed) {
-            true => record_of_row(table, batch, row)?,
-            false => Vec::new(),
-        };
+        let record =
+            if of_key.iter().any(is_composed) { record_of_row(table, batch, row)? } else { Vec::new() };
         let value = |number: usize| {
             let pointer = &self.pointers[number];
             if is_composed(&paths[number]) {
