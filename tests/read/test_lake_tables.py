@@ -250,7 +250,7 @@ def test_an_event_is_there_once_whatever_formats_it_was_pulled_in(tmp_path: Path
     members = Members(set(range(60)))
     with serving(members, tmp_path, {"kind": "event"}) as lake:
         for form in ("json", "parquet", "ndjson", "arrow"):
-            layout = {"nested": nested} if form in {"parquet", "arrow"} else {}
+            layout: dict[str, Any] = {"nested": nested} if form in {"parquet", "arrow"} else {}
             lake.pull(mode="full", format=form, **layout)
     read = members_of(tmp_path)
     assert sorted(pa.table(read).column("id").to_pylist()) == sorted(f"m{number}" for number in range(60))

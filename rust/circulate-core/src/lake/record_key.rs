@@ -87,7 +87,7 @@ impl KeyBuilder {
         match value {
             KeyValue::Missing => self.is_missing = true,
             KeyValue::Json(json) => {
-                self.is_missing |= !write_json(json.trim_ascii(), Empty::Kept, parts, text);
+                self.is_missing |= !write_json(json.trim_ascii(), EmptyObject::Kept, parts, text);
             }
             KeyValue::Text(text) => write_text(text.as_bytes(), parts),
             KeyValue::Integer(number) => write_number(number.to_string().as_bytes(), parts),
@@ -99,7 +99,7 @@ impl KeyBuilder {
 
     /// A digest of all that a record holds, whatever format it has: what tables cannot tell from nothing is nothing.
     pub fn content(&mut self, record: &[u8]) -> [u8; KEY_BYTES] {
-        write_json(record.trim_ascii(), Empty::Dropped, &mut self.parts, &mut self.text);
+        write_json(record.trim_ascii(), EmptyObject::Dropped, &mut self.parts, &mut self.text);
         let content = half(&self.parts);
         self.parts.clear();
         content
@@ -209,13 +209,13 @@ fn end(start: usize, parts: &mut [u8]) {
 
 /// What becomes of a member that is an object without a value, which tables with a column for each member don't have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Empty {
+enum EmptyObject {
     Kept,
     Dropped,
 }
 
 /// Writes a value; `false` if it is `null`. What is broken or too deep counts by its bytes.
-fn write_json(json: &[u8], empty: Empty, parts: &mut Vec<u8>, text: &mut Vec<u8>) -> bool {
+fn write_json(json: &[u8], empty: EmptyObject, parts: &mut Vec<u8>, text: &mut Vec<u8>) -> bool {
     if json == b"null" {
         return false;
     }
@@ -234,7 +234,7 @@ const MAX_DEPTH: usize = 128;
 fn write_value(
     reader: &mut JsonReader<'_>,
     depth: usize,
-    empty: Empty,
+    empty: EmptyObject,
     parts: &mut Vec<u8>,
     text: &mut Vec<u8>,
 ) -> Option<()> {
@@ -277,7 +277,7 @@ fn write_value(
 fn write_object(
     reader: &mut JsonReader<'_>,
     depth: usize,
-    empty: Empty,
+    empty: EmptyObject,
     parts: &mut Vec<u8>,
     text: &mut Vec<u8>,
 ) -> Option<()> {
@@ -307,7 +307,7 @@ fn write_object(
         write(Tag::Text, name, parts);
         let value_at = parts.len();
         write_value(&mut JsonReader::new(value), depth + 1, empty, parts, text)?;
-        if empty == Empty::Dropped && parts[value_at..] == NOTHING {
+        if empty == EmptyObject::Dropped && parts[value_at..] == NOTHING {
             parts.truncate(before);
         }
     }
