@@ -332,7 +332,10 @@ def report(of: Report) -> str:
 
 
 def _withheld(withheld: Withheld | None) -> str | None:
-    return f"{counted(withheld.count, 'record')}: {withheld.reason}" if withheld else None
+    if withheld is None:
+        return None
+    what = counted(withheld.count, "record") if withheld.count else "what may be missing"
+    return f"{what}: {withheld.reason}"
 
 
 def _verdict(status: Status, stream_name: str, account: str) -> Html:

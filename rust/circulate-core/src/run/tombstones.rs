@@ -276,7 +276,7 @@ impl Pull {
         }
         if foreign > 0 {
             reasons.push(
-                "they were read by other settings or rights, which these may not show, and nobody has agreed that they are gone"
+                "they were read by other settings or rights, which these may not show, and nobody has agreed that they no longer exist"
                     .to_owned(),
             );
         }

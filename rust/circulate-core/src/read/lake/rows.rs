@@ -80,7 +80,7 @@ impl<'c> Rows<'c> {
         let is_time = |column: &str| {
             filter.is_some()
                 && (column == RESCUED
-                    || paths.iter().any(|place| place.columns().iter().any(|name| name == column)))
+                    || paths.iter().any(|path| path.columns().iter().any(|name| name == column)))
         };
         let is_requested = |batch: &RecordBatch, first: usize, row: usize| {
             rows.has(first + row) && filter.is_none_or(|filter| filter.holds_row(batch, &paths, row))

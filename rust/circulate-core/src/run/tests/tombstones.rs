@@ -339,7 +339,7 @@ async fn what_other_rights_never_showed_is_kept_until_somebody_agrees() {
     stand.org.remove([3]);
     for deleted in [1, 0] {
         let withheld = stand.run(stand.by_others()).await;
-        let why = "they were read by other settings or rights, which these may not show, and nobody has agreed that they are gone";
+        let why = "they were read by other settings or rights, which these may not show, and nobody has agreed that they no longer exist";
         assert_eq!(reason(&withheld), (deleted, 2, why));
     }
     assert!(stand.current_ids().await.is_superset(&BTreeSet::from([1, 2])));
