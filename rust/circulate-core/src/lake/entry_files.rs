@@ -152,7 +152,9 @@ fn pack<const N: usize>(entries: &[[u8; N]]) -> Vec<u8> {
     for group in entries.chunk_by(|one, other| one[..common] == other[..common]) {
         bytes.extend_from_slice(&group[0][..common]);
         bytes.extend_from_slice(&(group.len() as u64).to_be_bytes());
-        group.iter().for_each(|entry| bytes.extend_from_slice(&entry[common..]));
+        for entry in group {
+            bytes.extend_from_slice(&entry[common..]);
+        }
     }
     bytes
 }

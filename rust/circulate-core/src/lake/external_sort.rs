@@ -237,7 +237,9 @@ mod tests {
                 sorter.push_sorted(&stretch.iter().copied().collect::<Vec<_>>()).unwrap();
                 expected.extend(stretch);
             }
-            single.iter().for_each(|entry| sorter.push(*entry).unwrap());
+            for entry in &single {
+                sorter.push(*entry).unwrap();
+            }
             let mut all = sorter.finish().unwrap();
             let all: Vec<_> = std::iter::from_fn(|| all.take_next().unwrap()).collect();
             prop_assert_eq!(all, expected.into_iter().collect::<Vec<_>>());
