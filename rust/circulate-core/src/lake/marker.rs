@@ -44,9 +44,9 @@ impl Marker {
         manifest::parse(&key, &bytes).map(Some)
     }
 
-    /// Refuses a marker that is of another index than the one with these bytes.
-    pub fn check(&self, keys: &StreamKeys, index: &[u8]) -> Result<()> {
-        if self.manifest == keys.index() && self.sha256 == sha256_hex(index) {
+    /// Refuses a marker that is of another index than the one of these keys with this SHA-256.
+    pub fn check(&self, keys: &StreamKeys, sha256: &str) -> Result<()> {
+        if self.manifest == keys.index() && self.sha256 == sha256 {
             return Ok(());
         }
         let message = "the manifest is not the one that was committed";

@@ -1,7 +1,7 @@
 //! Where data goes: the names of what is in a place, places, manifests, and the writer of objects.
 //!
 //! [`stream_id`] → [`keys`] → [`sink`] → [`record_key`], [`external_sort`] → [`manifest`] → [`entry_files`], [`marker`] →
-//! [`mod@write`].
+//! [`run_manifest`], [`mod@write`].
 
 pub mod entry_files;
 pub mod external_sort;
@@ -9,6 +9,7 @@ pub mod keys;
 pub mod manifest;
 pub mod marker;
 pub mod record_key;
+pub mod run_manifest;
 pub mod sink;
 pub mod stream_id;
 pub mod write;

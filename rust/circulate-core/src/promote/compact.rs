@@ -12,7 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::groups::{Group, Grouper, Limits};
-use super::promotion::{COPIED_AT_ONCE, Promotion, Run};
+use super::promotion::{COPIED_AT_ONCE, Promotion};
 use super::report::CopyTally;
 use crate::encode::{Compression, Encoder, Format, Ndjson, Scratch};
 use crate::error::{Error, ErrorKind, Result};
@@ -20,6 +20,7 @@ use crate::extract::batch::Memory;
 use crate::lake::manifest::{
     self, ObjectEntry, ObjectTimes, Part, PartRef, SCHEMA, Totals, read_body, read_part, sha256_hex,
 };
+use crate::lake::run_manifest::RunManifest;
 use crate::lake::sink::{Created, Object, Sink, another, create_same};
 use crate::lake::write::Budget;
 use crate::page::{Record, Watch};
@@ -28,7 +29,7 @@ impl Promotion {
     /// Writes all groups, each with its part; `None` if it was stopped before the end.
     pub(super) async fn compacted(
         &self,
-        run: &Run,
+        run: &RunManifest,
         limits: Limits,
         tally: &CopyTally,
     ) -> Result<Option<(Vec<PartRef>, Totals)>> {
@@ -66,7 +67,7 @@ impl Promotion {
 
 struct Compaction<'p> {
     promotion: &'p Promotion,
-    run: &'p Run,
+    run: &'p RunManifest,
     tally: &'p CopyTally,
     parts: Vec<PartRef>,
     totals: Totals,
@@ -76,7 +77,7 @@ struct Compaction<'p> {
 }
 
 impl<'p> Compaction<'p> {
-    fn new(promotion: &'p Promotion, run: &'p Run, tally: &'p CopyTally, packing: u64) -> Self {
+    fn new(promotion: &'p Promotion, run: &'p RunManifest, tally: &'p CopyTally, packing: u64) -> Self {
         let packer = Packer {
             room: Budget::new(packing, COPIED_AT_ONCE),
             cores: Semaphore::new(Memory::packed_at_once() as usize),

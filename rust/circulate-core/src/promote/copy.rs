@@ -10,10 +10,11 @@ use bytes::Bytes;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use tokio::task::{JoinError, JoinHandle, JoinSet};
 
-use super::{COPIED_AT_ONCE, CopyTally, PARTS_AT_ONCE, Promotion, Run};
+use super::{COPIED_AT_ONCE, CopyTally, PARTS_AT_ONCE, Promotion};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::entry_files::known_file;
 use crate::lake::manifest::{self, ObjectEntry, Part, PartRef, Totals, read_part_file, sha256_hex};
+use crate::lake::run_manifest::RunManifest;
 use crate::lake::sink::{Created, Object, Sink, another, create_same};
 use crate::lake::write::Budget;
 use crate::progress::Completion;
@@ -40,7 +41,7 @@ impl Promotion {
     /// Copies all parts with their objects; `None` if it was stopped before the end.
     pub(super) async fn copied(
         &self,
-        run: &Run,
+        run: &RunManifest,
         tally: &CopyTally,
     ) -> Result<Option<(Vec<PartRef>, Totals)>> {
         run.index.parts.iter().try_for_each(|part| run.keys.check_part(&part.key))?;
@@ -93,7 +94,7 @@ impl Promotion {
 
     /// Copies the files of keys that the index names; returns whether all of them are there. The entries of a promotion that
     /// compacts objects are the same: they say nothing of objects.
-    pub(super) async fn copy_entries(&self, run: &Run) -> Result<bool> {
+    pub(super) async fn copy_entries(&self, run: &RunManifest) -> Result<bool> {
         let files: Vec<_> = run.index.entry_files().map(known_file).collect();
         files.iter().try_for_each(|file| run.keys.check_part(&file.key))?;
         let largest = files.iter().map(|file| self.to.memory_to_copy(&*self.from, file.bytes)).max();

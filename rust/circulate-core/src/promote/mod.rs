@@ -16,15 +16,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::later;
 use crate::error::{Error, ErrorKind, Result};
-use crate::lake::keys::StreamKeys;
-use crate::lake::manifest::{self, Index, Part, PartRef, PromotedFrom, SCHEMA, Totals, sha256_hex};
+use crate::lake::manifest::{self, Index, Part, PartRef, PromotedFrom, SCHEMA, Totals};
 use crate::lake::marker::Marker;
+use crate::lake::run_manifest::RunManifest;
 use crate::lake::sink::{Created, another, missing};
 use crate::state::{Decision, RunStatus, StreamState, decide, place_marker, promoting};
 
 pub use groups::Limits;
 pub use promotion::Promotion;
-use promotion::{COPIED_AT_ONCE, PARTS_AT_ONCE, Run};
+use promotion::{COPIED_AT_ONCE, PARTS_AT_ONCE};
 use report::CopyTally;
 pub use report::{Promoted, PromotionStatus};
 
@@ -74,7 +74,7 @@ impl Promotion {
     }
 
     /// From here on a pending run cannot be given up by itself, since its objects will be seen by readers.
-    async fn mark(&self, run: &Run) -> Result<()> {
+    async fn mark(&self, run: &RunManifest) -> Result<()> {
         let now = self.store.now().await?;
         let until = later(now, self.stop.left().unwrap_or_default());
         promoting(&*self.store, &run.stream, &run.index.run_id, until).await?;
@@ -82,8 +82,7 @@ impl Promotion {
         self.allowed(run).await
     }
 
-    async fn read_run(&self) -> Result<Run> {
-        let key = &self.manifest;
+    async fn read_run(&self) -> Result<RunManifest> {
         if self.from.uri() == self.to.uri() {
             return Err(Error::new(
                 ErrorKind::Settings,
@@ -92,28 +91,11 @@ impl Promotion {
             )
             .with("place", self.to.uri()));
         }
-        let Some(bytes) = self.from.read(key).await? else {
-            return Err(Error::new(ErrorKind::Storage, "promote", "there is no such manifest")
-                .with("key", key)
-                .with("in", self.from.uri()));
-        };
-        let index: Index = manifest::parse(key, &bytes)?;
-        let stream = index.stream_id();
-        let keys = StreamKeys::new(&stream, &index.run_id, index.started_at);
-        if keys.index() != *key {
-            return Err(Error::new(
-                ErrorKind::Mismatch,
-                "promote",
-                "the manifest is of another run than its key says",
-            )
-            .with("key", key)
-            .with("run", &index.run_id));
-        }
-        Ok(Run { sha256: sha256_hex(&bytes), keys, stream, index })
+        RunManifest::read(&*self.from, &self.manifest, "promote").await
     }
 
     /// Only a run that counts, or that waits to be decided on, may be promoted.
-    async fn allowed(&self, run: &Run) -> Result<()> {
+    async fn allowed(&self, run: &RunManifest) -> Result<()> {
         let wrong = |what: &str| {
             Error::new(ErrorKind::State, "promote", what.to_owned()).with("run", &run.index.run_id)
         };
@@ -142,7 +124,7 @@ impl Promotion {
     }
 
     /// The index in the target, if the run was promoted before.
-    async fn index_there(&self, run: &Run) -> Result<Option<Index>> {
+    async fn index_there(&self, run: &RunManifest) -> Result<Option<Index>> {
         let key = run.keys.index();
         let Some(bytes) = self.to.read(&key).await? else { return Ok(None) };
         let there: Index = manifest::parse(&key, &bytes)?;
@@ -154,7 +136,7 @@ impl Promotion {
 
     /// Reads what the index names, before anything is written: all parts are there and as they were written, and together
     /// they are what the index says. Nothing that they name is of another stream.
-    async fn check(&self, run: &Run) -> Result<()> {
+    async fn check(&self, run: &RunManifest) -> Result<()> {
         run.index.entry_files().try_for_each(|file| run.keys.check_part(&file.key))?;
         let parts = stream::iter(run.index.parts.iter().cloned());
         let mut parts = parts.map(|part| self.sums_of(run, part)).buffered(PARTS_AT_ONCE);
@@ -169,7 +151,7 @@ impl Promotion {
         Err(self.other_sums())
     }
 
-    async fn sums_of(&self, run: &Run, reference: PartRef) -> Result<Totals> {
+    async fn sums_of(&self, run: &RunManifest, reference: PartRef) -> Result<Totals> {
         run.keys.check_part(&reference.key)?;
         let part: Part = manifest::read_part(&*self.from, &reference).await?;
         let mut sums = Totals::default();
@@ -181,7 +163,7 @@ impl Promotion {
     }
 
     /// How the promotion was begun before, if it was.
-    async fn begun(&self, run: &Run) -> Result<Option<PromotionFile>> {
+    async fn begun(&self, run: &RunManifest) -> Result<Option<PromotionFile>> {
         let key = run.keys.promotion();
         let Some(bytes) = self.to.read(&key).await? else { return Ok(None) };
         let there: PromotionFile = manifest::parse(&key, &bytes)?;
@@ -189,7 +171,7 @@ impl Promotion {
     }
 
     /// Notes how the promotion is done, or learns how it was begun.
-    async fn begin(&self, run: &Run, before: Option<PromotionFile>) -> Result<PromotionFile> {
+    async fn begin(&self, run: &RunManifest, before: Option<PromotionFile>) -> Result<PromotionFile> {
         let key = run.keys.promotion();
         let begun = PromotionFile {
             schema: SCHEMA,
@@ -212,12 +194,12 @@ impl Promotion {
     }
 
     /// Tables are large already, and their formats can't be put one after the other.
-    fn compaction_of(&self, run: &Run) -> Option<Limits> {
+    fn compaction_of(&self, run: &RunManifest) -> Option<Limits> {
         self.compact.filter(|_| run.index.tables.is_none())
     }
 
     /// Makes the run visible to readers of manifests: everything that the index names is there.
-    async fn publish(&self, run: &Run, parts: Vec<PartRef>, totals: Totals) -> Result<Index> {
+    async fn publish(&self, run: &RunManifest, parts: Vec<PartRef>, totals: Totals) -> Result<Index> {
         let index = Index {
             parts,
             totals: Totals { pages: run.index.totals.pages, ..totals },
@@ -239,7 +221,7 @@ impl Promotion {
     }
 
     /// Creates the marker of the run in the target.
-    async fn mark_committed(&self, run: &Run) -> Result<()> {
+    async fn mark_committed(&self, run: &RunManifest) -> Result<()> {
         let run_id = &run.index.run_id;
         let known = StreamState::run(&*self.store, &run.stream, run_id).await?;
         let committed_at = known.and_then(|known| known.ended_at).unwrap_or(run.index.started_at);
@@ -250,7 +232,7 @@ impl Promotion {
     }
 
     /// Commits a pending run. Somebody else may do the same at the same time.
-    async fn commit(&self, run: &Run) -> Result<()> {
+    async fn commit(&self, run: &RunManifest) -> Result<()> {
         let run_id = &run.index.run_id;
         let error = match decide(&*self.store, &run.stream, run_id, Decision::Commit).await {
             Ok(None) => return Ok(()),

@@ -1,13 +1,10 @@
-//! A run and where it is promoted to.
+//! A promotion: a run, and where it is promoted to.
 
 use std::sync::Arc;
 
 use super::groups::Limits;
 use crate::error::{Error, ErrorKind};
-use crate::lake::keys::StreamKeys;
-use crate::lake::manifest::Index;
 use crate::lake::sink::Sink;
-use crate::lake::stream_id::StreamId;
 use crate::progress::Progress;
 use crate::state::StateStore;
 use crate::stop::Stop;
@@ -36,15 +33,6 @@ pub struct Promotion {
     pub progress: Arc<Progress>,
     /// Says when to stop.
     pub stop: Stop,
-}
-
-/// The run as its manifest has it.
-pub(super) struct Run {
-    pub(super) index: Index,
-    /// SHA-256 of the index.
-    pub(super) sha256: String,
-    pub(super) keys: StreamKeys,
-    pub(super) stream: StreamId,
 }
 
 impl Promotion {

@@ -4,8 +4,9 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 
-use super::promotion::{Promotion, Run};
+use super::promotion::Promotion;
 use crate::lake::manifest::{Index, ObjectEntry};
+use crate::lake::run_manifest::RunManifest;
 use crate::lake::sink::Created;
 use crate::progress::Progress;
 use crate::stop::StopReason;
@@ -87,7 +88,7 @@ impl CopyTally {
 }
 
 impl Promotion {
-    pub(super) fn complete(&self, run: &Run, index: &Index, tally: &CopyTally) -> Promoted {
+    pub(super) fn complete(&self, run: &RunManifest, index: &Index, tally: &CopyTally) -> Promoted {
         let copied = tally.counts().copied;
         let (objects, records, bytes) = (index.totals.objects, index.totals.records, index.totals.bytes);
         let skipped = objects.saturating_sub(copied);
@@ -95,7 +96,7 @@ impl Promotion {
         self.promoted(run, PromotionStatus::Complete, counts)
     }
 
-    pub(super) fn partial(&self, run: &Run, tally: &CopyTally) -> Promoted {
+    pub(super) fn partial(&self, run: &RunManifest, tally: &CopyTally) -> Promoted {
         Promoted {
             continuation: Some(run.index.run_id.clone()),
             // What could not have ended in time was not begun.
@@ -104,7 +105,7 @@ impl Promotion {
         }
     }
 
-    fn promoted(&self, run: &Run, status: PromotionStatus, counts: Counts) -> Promoted {
+    fn promoted(&self, run: &RunManifest, status: PromotionStatus, counts: Counts) -> Promoted {
         let index = &run.index;
         Promoted {
             run_id: index.run_id.clone(),

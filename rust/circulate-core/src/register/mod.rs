@@ -13,7 +13,6 @@ mod view;
 
 use std::sync::Arc;
 
-use futures_util::stream::TryStreamExt;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{Sender, channel};
@@ -22,10 +21,10 @@ use tokio::task::spawn_blocking;
 use crate::encode::{Encoded, Format};
 use crate::error::{Error, ErrorKind, Result};
 use crate::lake::entry_files::read_entries;
-use crate::lake::keys::{INDEX, StreamKeys, check_key};
-use crate::lake::manifest::{self, EntryFile, Identity, Index, Part, read_part, read_stored, sha256_hex};
-use crate::lake::marker::Marker;
+use crate::lake::keys::StreamKeys;
+use crate::lake::manifest::{EntryFile, Identity, Index, Part, read_part, read_stored};
 use crate::lake::record_key::{KEY_BYTES, KEY_ENTRY};
+use crate::lake::run_manifest::{RunManifest, index_key, list_runs};
 use crate::lake::sink::{Object, Sink, create_same};
 use crate::lake::stream_id::StreamId;
 use crate::progress::{Completion, Progress};
@@ -154,37 +153,17 @@ impl Registration {
     }
 
     async fn read_run(&self) -> Result<ManifestRun> {
-        let key = &self.manifest;
-        let Some(bytes) = self.from.read(key).await? else {
-            return Err(Error::new(ErrorKind::Storage, "register run", "there is no such manifest")
-                .with("key", key)
-                .with("in", self.from.uri()));
+        let run = RunManifest::read(&*self.from, &self.manifest, "register run").await?;
+        let marker = run.marker(&*self.from).await?;
+        let Some(committed_at) = run.committed_at(marker.as_ref()) else {
+            let message = "nothing says that the run is committed";
+            return Err(Error::new(ErrorKind::State, "register run", message)
+                .with("run", &run.index.run_id)
+                .temporary()
+                .hint("a pending run counts once it is promoted; `circulate verify --mark` marks committed runs of \
+                       before 0.2"));
         };
-        let index: Index = manifest::parse(key, &bytes)?;
-        let stream = index.stream_id();
-        let keys = StreamKeys::new(&stream, &index.run_id, index.started_at);
-        if keys.index() != *key {
-            let message = "the manifest is of another run than its key says";
-            return Err(Error::new(ErrorKind::Mismatch, "register run", message)
-                .with("key", key)
-                .with("run", &index.run_id));
-        }
-        let committed_at = match (Marker::read(&*self.from, &keys).await?, &index.promoted_from) {
-            (Some(marker), _) => {
-                marker.check(&keys, &bytes)?;
-                marker.committed_at
-            }
-            // A target holds nothing but committed runs.
-            (None, Some(_)) => index.started_at,
-            (None, None) => {
-                let message = "nothing says that the run is committed";
-                return Err(Error::new(ErrorKind::State, "register run", message)
-                    .with("run", &index.run_id)
-                    .temporary()
-                    .hint("a pending run counts once it is promoted; `circulate verify --mark` marks committed runs \
-                           of before 0.2"));
-            }
-        };
+        let RunManifest { index, sha256, keys, stream } = run;
         let Some(identity) = index.identity.clone() else {
             let message =
                 "the manifest does not say what identifies its records: a version before 0.2 wrote it";
@@ -192,8 +171,7 @@ impl Registration {
                 .with("run", &index.run_id)
                 .hint("register the runs that are pulled from now on, a full one first"));
         };
-        let own = sha256_hex(&bytes);
-        let origin = index.promoted_from.as_ref().map_or(own, |origin| origin.sha256.clone());
+        let origin = index.promoted_from.as_ref().map_or(sha256, |origin| origin.sha256.clone());
         Ok(ManifestRun { index, identity, keys, stream, origin, committed_at })
     }
 
@@ -433,18 +411,7 @@ fn ended_early() -> Error {
 /// account. Which of them are committed is known when they are registered.
 pub async fn manifests(from: &dyn Sink, stream: Option<&str>) -> Result<Vec<String>> {
     let source = stream.map(|name| name.split('.').next().unwrap_or(name));
-    let prefix = source.map_or_else(|| "_circulate/".to_owned(), |source| format!("_circulate/{source}/"));
-    let mut found = Vec::new();
-    let mut listing = from.list(&prefix);
-    while let Some(listed) = listing.try_next().await? {
-        let parts: Vec<_> = listed.key.split('/').collect();
-        let [_, source, _, endpoint, file] = parts[..] else { continue };
-        let is_chosen = stream.is_none_or(|stream| stream == format!("{source}.{endpoint}"));
-        if is_chosen && file.ends_with(INDEX) && check_key(&listed.key).is_ok() {
-            found.push(listed.key);
-        }
-    }
-    // Runs are named by the time that they began at.
-    found.sort_unstable();
-    Ok(found)
+    let listed = list_runs(from, source).await?;
+    let chosen = listed.iter().filter(|(id, _)| stream.is_none_or(|stream| stream == id.name()));
+    Ok(chosen.flat_map(|(id, runs)| runs.indexes.iter().map(|run_id| index_key(id, run_id))).collect())
 }

@@ -8,10 +8,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::lake::entry_files::read_entries;
 use crate::lake::keys::{StreamKeys, check_key};
 use crate::lake::manifest::{
-    self, Deletes, EntryFile, Index, ObjectEntry, Part, Totals, read_body, read_part, read_stored,
+    Deletes, EntryFile, Index, ObjectEntry, Part, Totals, read_body, read_part, read_stored,
 };
-use crate::lake::marker::Marker;
 use crate::lake::record_key::{KEY_ENTRY, SCOPE_ENTRY};
+use crate::lake::run_manifest::RunManifest;
 use crate::lake::sink::Sink;
 use crate::page::{Record, Watch};
 use crate::state::{RunStatus, StateStore, StreamState, place_marker};
@@ -36,20 +36,17 @@ pub struct Verified {
 /// itself. With a `store` that knows the stream, state and index must agree too. Problems are collected; only an index
 /// that can't be read is an error.
 pub async fn verify(sink: &dyn Sink, key: &str, store: Option<&dyn StateStore>) -> Result<Verified> {
-    let Some(bytes) = sink.read(key).await? else {
-        return Err(Error::new(ErrorKind::Storage, "verify", "there is no such manifest")
-            .with("key", key)
-            .with("in", sink.uri()));
-    };
-    let index: Index = manifest::parse(key, &bytes)?;
+    let run = RunManifest::read_at(sink, key, "verify").await?;
+    let misplaced = run.check_key(key, "verify").err();
+    let marker = run.marker(sink).await;
+    let RunManifest { index, keys, stream, .. } = run;
     let mut verified = Verified {
         run_id: index.run_id.clone(),
-        stream: format!("{}.{}", index.source, index.endpoint),
+        stream: stream.name(),
         account: index.account.clone(),
         totals: Totals { pages: index.totals.pages, ..Totals::default() },
-        problems: Vec::new(),
+        problems: misplaced.iter().map(ToString::to_string).collect(),
     };
-    let keys = StreamKeys::new(&index.stream_id(), &index.run_id, index.started_at);
     for reference in &index.parts {
         let part = match keys.check_part(&reference.key) {
             Ok(()) => read_part::<Part>(sink, reference).await,
@@ -78,11 +75,9 @@ pub async fn verify(sink: &dyn Sink, key: &str, store: Option<&dyn StateStore>) 
     if let Some(store) = store {
         verified.problems.extend(disagreement(store, &index, key).await?);
         if verified.problems.is_empty() {
-            place_marker(sink, store, &index.stream_id(), &index.run_id).await?;
+            place_marker(sink, store, &stream, &index.run_id).await?;
         }
     }
-    let marker = Marker::read(sink, &keys).await;
-    let marker = marker.and_then(|marker| marker.map_or(Ok(()), |marker| marker.check(&keys, &bytes)));
     verified.problems.extend(marker.err().map(|error| error.to_string()));
     Ok(verified)
 }

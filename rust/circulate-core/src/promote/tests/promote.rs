@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::*;
 use crate::encode::{Compression, Format};
 use crate::extract::batch::BatchLimits;
-use crate::lake::manifest::{Part, read_existing, read_part};
+use crate::lake::manifest::{Part, read_existing, read_part, sha256_hex};
 use crate::lake::sink::{MemorySink, Object, Sink};
 use crate::lake::stream_id::StreamId;
 use crate::progress::Progress;

@@ -1,15 +1,16 @@
 //! The runs of a place that count: what a manifest names of other runs is no data.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::lake::keys::{INDEX, MARKER, StreamKeys, check_key};
-use crate::lake::manifest::{self, Index, read_existing};
+use crate::lake::keys::{MARKER, StreamKeys};
+use crate::lake::manifest::Index;
 use crate::lake::marker::Marker;
+use crate::lake::run_manifest::{ListedRuns, RunManifest, index_key, list_runs};
 use crate::lake::sink::{Sink, missing};
 use crate::lake::stream_id::StreamId;
 use crate::state::{RunStatus, StateStore, StreamState};
@@ -67,34 +68,6 @@ pub(super) struct FoundRuns {
     pub(super) lost: Option<String>,
 }
 
-/// What is listed of the runs of a stream.
-#[derive(Debug, Default)]
-struct ListedRuns {
-    indexes: BTreeSet<String>,
-    markers: BTreeSet<String>,
-}
-
-/// The streams of a place, each with the runs that have files there. `source` bounds what is looked at.
-async fn list(sink: &dyn Sink, source: Option<&str>) -> Result<BTreeMap<StreamId, ListedRuns>> {
-    let prefix = source.map_or_else(|| "_circulate/".to_owned(), |source| format!("_circulate/{source}/"));
-    let mut found: BTreeMap<StreamId, ListedRuns> = BTreeMap::new();
-    let mut listing = sink.list(&prefix);
-    while let Some(listed) = listing.try_next().await? {
-        let parts: Vec<_> = listed.key.split('/').collect();
-        let [_, source, account, endpoint, file] = parts[..] else { continue };
-        if check_key(&listed.key).is_err() {
-            continue;
-        }
-        let stream = StreamId::new(source, account, endpoint);
-        if let Some(run_id) = file.strip_suffix(INDEX) {
-            found.entry(stream).or_default().indexes.insert(run_id.to_owned());
-        } else if let Some(run_id) = file.strip_suffix(MARKER) {
-            found.entry(stream).or_default().markers.insert(run_id.to_owned());
-        }
-    }
-    Ok(found)
-}
-
 /// Finds the runs of streams. State, if it is given, says of runs without a marker whether they count.
 pub(super) async fn find(
     sink: &dyn Sink,
@@ -103,7 +76,7 @@ pub(super) async fn find(
     store: Option<&dyn StateStore>,
 ) -> Result<BTreeMap<StreamId, FoundRuns>> {
     let mut found = BTreeMap::new();
-    for (stream, listed) in list(sink, source).await? {
+    for (stream, listed) in list_runs(sink, source).await? {
         if requested(&stream) {
             let runs = judge(sink, &stream, listed, store).await?;
             found.insert(stream, runs);
@@ -112,27 +85,15 @@ pub(super) async fn find(
     Ok(found)
 }
 
-struct ReadIndex {
-    index: Index,
-    marker: Option<Marker>,
-}
-
-async fn read(sink: &dyn Sink, stream: &StreamId, run_id: String, is_marked: bool) -> Result<ReadIndex> {
-    let key = format!("_circulate/{}/{run_id}{INDEX}", stream.folder());
-    let bytes = read_existing(sink, &key).await?;
-    let index: Index = manifest::parse(&key, &bytes)?;
-    let keys = StreamKeys::new(&index.stream_id(), &index.run_id, index.started_at);
-    if keys.index() != key {
-        let message = "the manifest is of another run than its key says";
-        return Err(Error::new(ErrorKind::Mismatch, "read lake", message)
-            .with("key", key)
-            .with("run", &index.run_id));
-    }
-    let marker = if is_marked { Marker::read(sink, &keys).await? } else { None };
-    if let Some(marker) = &marker {
-        marker.check(&keys, &bytes)?;
-    }
-    Ok(ReadIndex { index, marker })
+async fn read(
+    sink: &dyn Sink,
+    stream: &StreamId,
+    run_id: String,
+    is_marked: bool,
+) -> Result<(RunManifest, Option<Marker>)> {
+    let run = RunManifest::read(sink, &index_key(stream, &run_id), "read lake").await?;
+    let marker = if is_marked { run.marker(sink).await? } else { None };
+    Ok((run, marker))
 }
 
 async fn judge(
@@ -148,20 +109,14 @@ async fn judge(
         let is_marked = markers.contains(&run_id);
         reads.push(read(sink, stream, run_id, is_marked));
     }
-    let read: Vec<ReadIndex> = stream::iter(reads).buffered(READ_AT_ONCE).try_collect().await?;
+    let read: Vec<_> = stream::iter(reads).buffered(READ_AT_ONCE).try_collect().await?;
     let (mut runs, mut unmarked) = (FoundRuns { lost, ..FoundRuns::default() }, Vec::new());
     let mut old_are_marked = false;
-    for ReadIndex { index, marker } in read {
-        match marker {
-            Some(marker) => {
-                old_are_marked |= is_old(&index);
-                runs.committed.push(CommittedRun { committed_at: marker.committed_at, index });
-            }
-            // A promotion by an older version made none: a target holds nothing but committed runs.
-            None if index.promoted_from.is_some() => {
-                runs.committed.push(CommittedRun { committed_at: index.started_at, index });
-            }
-            None => unmarked.push(index),
+    for (run, marker) in read {
+        old_are_marked |= marker.is_some() && is_old(&run.index);
+        match run.committed_at(marker.as_ref()) {
+            Some(committed_at) => runs.committed.push(CommittedRun { index: run.index, committed_at }),
+            None => unmarked.push(run.index),
         }
     }
     let of_unknown = unmarked.iter().filter(|index| is_old(index)).count();
@@ -200,7 +155,7 @@ async fn lost(sink: &dyn Sink, stream: &StreamId, listed: &mut ListedRuns) -> Re
     let ListedRuns { indexes, markers } = listed;
     let mut lost = None;
     for run_id in markers.difference(&indexes.clone()) {
-        let key = format!("_circulate/{}/{run_id}{INDEX}", stream.folder());
+        let key = index_key(stream, run_id);
         // A folder that is written to while it is listed may show the later of two files alone.
         if sink.read(&key).await?.is_some() {
             indexes.insert(run_id.clone());

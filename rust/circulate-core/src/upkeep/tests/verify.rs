@@ -251,3 +251,16 @@ async fn a_key_that_leads_out_of_the_lake_or_the_stream_is_found() {
         assert!(!found.problems.is_empty(), "{member}");
     }
 }
+
+#[tokio::test]
+async fn a_manifest_that_lies_under_the_key_of_another_run_is_found() {
+    let written = written().await;
+    let bytes = written.lake.sink.read(&written.index).await.unwrap().unwrap();
+    let elsewhere = written.index.replace(".json", "0.json");
+    let copy =
+        Object { key: elsewhere.clone(), bytes, content_type: "application/json", content_encoding: None };
+    written.lake.sink.create(copy).await.unwrap();
+    let found = verify(&*written.lake.sink, &elsewhere, None).await.unwrap();
+    assert_eq!(found.problems.len(), 1, "{:?}", found.problems);
+    assert!(found.problems[0].contains("the manifest is of another run than its key says"));
+}
