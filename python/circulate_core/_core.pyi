@@ -415,7 +415,7 @@ def runs(state: str, limit: object) -> Runs:
 class LakeTable:
     """A stream's table in a lake: over its committed runs only, whatever format they have.
 
-    `location` is an absolute folder or `s3://bucket/prefix`, `stream` is `source.endpoint`. Views:
+    `stream` is `source.endpoint`. Views:
 
     - `current`: the newest version of each record that was not deleted; events are there once each.
     - `history`: every version that differs from the one before it, with `_run_id`, `_committed_at` and `_change`
@@ -424,14 +424,14 @@ class LakeTable:
 
     `at` leaves out runs that were committed later. `since` and `until` of the other views select by the records' own
     time. `columns` are those that are wanted, in this order. `identity` (`kind`, `primary_key`, `parents`, `version`,
-    `time`, and the definition's `columns`) is for runs by older versions, which do not say it. `state` says which runs
-    count, in a place without markers. Nothing is read before `schema`, `report` or `__arrow_c_stream__` is. It can be
-    read any number of times.
+    `time`, and the definition's `columns`) is for runs by older versions, which do not say it. The state of the lake
+    says which runs count, in a place without markers. Nothing is read before `schema`, `report` or
+    `__arrow_c_stream__` is. It can be read any number of times.
     """
 
     def __new__(
         cls,
-        location: str,
+        lake: Lake,
         stream: str,
         *,
         account: str | None = None,
@@ -442,8 +442,6 @@ class LakeTable:
         columns: Sequence[str] | None = None,
         identity: dict[str, Any] | None = None,
         memory: object = None,
-        s3: dict[str, Any] | None = None,
-        state: str | None = None,
     ) -> LakeTable: ...
     @property
     def schema(self) -> Schema:
@@ -455,12 +453,10 @@ class LakeTable:
     def __arrow_c_stream__(self, requested_schema: object = None) -> CapsuleType: ...
     def __arrow_c_schema__(self) -> CapsuleType: ...
 
-def lake_runs(
-    location: str, stream: str | None = None, *, s3: dict[str, Any] | None = None, state: str | None = None
-) -> list[dict[str, Any]]:
+def lake_runs(lake: Lake, stream: str | None = None) -> list[dict[str, Any]]:
     """Return the committed runs of a lake, or of one stream of it, and whether their objects are still there."""
 
-def lake_streams(location: str, *, s3: dict[str, Any] | None = None, state: str | None = None) -> list[dict[str, Any]]:
+def lake_streams(lake: Lake) -> list[dict[str, Any]]:
     """Return the streams that a lake has manifests of: accounts, kind, key, runs that count, and those that do not."""
 
 def mark_committed(lake: Lake) -> dict[str, int]:

@@ -121,7 +121,7 @@ def coverage(
         MismatchError: A manifest was changed.
     """
     place = lake_of(lake, state, s3)
-    runs = _core.lake_runs(place.location, stream, s3={**place.s3}, state=place.state)
+    runs = _core.lake_runs(place, stream)
     by_stream = groupby(runs, key=lambda run: (run["stream"], run["account"]))
     return Coverages(covered(name, account, list(of_stream)) for (name, account), of_stream in by_stream)
 

@@ -246,7 +246,7 @@ class Story:
 
     def committed(self, report: Report) -> datetime:
         """Return when a run was committed."""
-        runs = _core.lake_runs(self.lake.location, "acme.users", state=self.lake.state)
+        runs = _core.lake_runs(self.lake, "acme.users")
         [at] = [run["committed_at"] for run in runs if run["run_id"] == report.run_id]
         return datetime.fromisoformat(at)
 

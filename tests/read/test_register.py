@@ -133,8 +133,8 @@ class Things:
         """Return the same by our own reader of lakes."""
         environment = {"AWS_ENDPOINT_URL": bucket(self.cli).endpoint}
         code = (
-            "import json, polars; from circulate_core import _core;"
-            f"table = polars.DataFrame(_core.LakeTable({bucket(self.cli).uri!r}, 'acme.things'));"
+            "import json, polars; from circulate_core import Lake, _core;"
+            f"table = polars.DataFrame(_core.LakeTable(Lake({bucket(self.cli).uri!r}), 'acme.things'));"
             "print(json.dumps(sorted(table.select('_account', 'id').rows())))"
         )
         done = self.cli.python(code, **environment)

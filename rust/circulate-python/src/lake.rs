@@ -8,18 +8,16 @@ use circulate_core::catalog::Columns;
 use circulate_core::error::{Error, ErrorKind, Result};
 use circulate_core::extract::cursor::Window;
 use circulate_core::lake::manifest::Identity;
-use circulate_core::location::Locations;
 use circulate_core::read::lake as core_lake;
 use circulate_core::read::lake::{LakePlan, LakeReading, LakeReport, View};
-use circulate_core::state::StateStore;
 use circulate_core::stop::{Stop, StopReason};
 use jiff::Timestamp;
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyDict};
 use serde::Deserialize;
 
-use crate::locations::S3Arguments;
-use crate::options::{Arguments, Size, Time, option_of};
+use crate::locations::{LakeArguments, LakeToRead, OpenLake};
+use crate::options::{Size, Time, option_of};
 use crate::results::{document, py_result};
 use crate::runtime::{Brief, Watcher, wait};
 use crate::tables::{Schema, external, kept, schema_of, stream_capsule};
@@ -40,7 +38,7 @@ struct GivenIdentity {
 
 #[derive(Clone)]
 struct LakeTableRequest {
-    location: String,
+    lake: LakeToRead,
     stream: String,
     account: Option<String>,
     times: ViewTimes,
@@ -48,8 +46,6 @@ struct LakeTableRequest {
     identity: Option<Identity>,
     declared: Option<Columns>,
     memory: u64,
-    locations: Arc<Locations>,
-    state: Option<String>,
 }
 
 /// A stream's table in a lake. It can be read any number of times.
@@ -64,13 +60,13 @@ pub(crate) struct PyLakeTable {
 impl PyLakeTable {
     #[new]
     #[pyo3(signature = (
-        location, stream, *, account=None, view="current", at=None, since=None, until=None, columns=None,
-        identity=None, memory=None, s3=None, state=None
+        lake, stream, *, account=None, view="current", at=None, since=None, until=None, columns=None, identity=None,
+        memory=None
     ))]
     #[expect(clippy::too_many_arguments, reason = "they are named where it is called")]
     fn new(
         py: Python<'_>,
-        location: String,
+        lake: LakeArguments,
         stream: String,
         account: Option<String>,
         view: &str,
@@ -80,8 +76,6 @@ impl PyLakeTable {
         columns: Option<Vec<String>>,
         identity: Option<&Bound<'_, PyDict>>,
         memory: Option<&Bound<'_, PyAny>>,
-        s3: Option<Arguments<S3Arguments>>,
-        state: Option<String>,
     ) -> PyResult<Self> {
         let time = |name: &str, given: Option<&Bound<'_, PyAny>>| {
             given.map(|given| option_of::<Time>(py, name, given).map(|Time(time)| time)).transpose()
@@ -94,21 +88,8 @@ impl PyLakeTable {
         };
         let given = identity.map(|given| identity_of(py, given)).transpose()?;
         let (identity, declared) = given.map_or((None, None), |given| (Some(given.identity), given.columns));
-        let s3 = s3.map(Arguments::get).transpose()?.unwrap_or_else(S3Arguments::none);
-        py_result(py, s3.check_locations(&[&location]))?;
-        let locations = Arc::new(py_result(py, s3.locations())?);
-        let request = LakeTableRequest {
-            location,
-            stream,
-            account,
-            times,
-            columns,
-            identity,
-            declared,
-            memory,
-            locations,
-            state,
-        };
+        let lake = lake.to_read(py)?;
+        let request = LakeTableRequest { lake, stream, account, times, columns, identity, declared, memory };
         Ok(Self { request, plan: Mutex::default(), report: Arc::default() })
     }
 
@@ -173,29 +154,12 @@ impl PyLakeTable {
 }
 
 async fn plan(request: LakeTableRequest, stop: Stop) -> Result<LakePlan> {
-    let LakeTableRequest {
-        location,
-        stream,
-        account,
-        times,
-        columns,
-        identity,
-        declared,
-        memory,
-        locations,
-        state,
-    } = request;
-    let (source, endpoint) = stream
-        .split_once('.')
-        .filter(|(source, endpoint)| !source.is_empty() && !endpoint.is_empty())
-        .ok_or_else(|| {
-            Error::new(ErrorKind::Settings, "read lake", format!("invalid stream `{stream}`"))
-                .hint("give source.endpoint, such as okta.users")
-        })?;
-    let sink = locations.sink(&location).await?;
-    let store = match &state {
-        Some(state) => locations.existing_state(state).await?,
-        None => None,
+    let LakeTableRequest { lake, stream, account, times, columns, identity, declared, memory } = request;
+    let OpenLake { sink, store } = lake.open().await?;
+    let name = stream.split_once('.').filter(|(source, endpoint)| !source.is_empty() && !endpoint.is_empty());
+    let Some((source, endpoint)) = name else {
+        let error = Error::new(ErrorKind::Settings, "read lake", format!("invalid stream `{stream}`"));
+        return Err(error.hint(core_lake::streams_there(&*sink, &stream).await?));
     };
     let (source, endpoint) = (source.to_owned(), endpoint.to_owned());
     let ViewTimes { view, at, changed_after, window } = times;
@@ -267,22 +231,10 @@ fn identity_of(py: Python<'_>, given: &Bound<'_, PyDict>) -> PyResult<GivenIdent
 
 /// The streams that a lake has manifests of.
 #[pyfunction]
-#[pyo3(signature = (location, *, s3=None, state=None))]
-pub(crate) fn lake_streams(
-    py: Python<'_>,
-    location: String,
-    s3: Option<Arguments<S3Arguments>>,
-    state: Option<String>,
-) -> PyResult<Py<PyAny>> {
-    let s3 = s3.map(Arguments::get).transpose()?.unwrap_or_else(S3Arguments::none);
+pub(crate) fn lake_streams(py: Python<'_>, lake: LakeArguments) -> PyResult<Py<PyAny>> {
+    let lake = lake.to_read(py)?;
     let work = async move {
-        s3.check_locations(&[&location])?;
-        let locations = s3.locations()?;
-        let sink = locations.sink(&location).await?;
-        let store: Option<Arc<dyn StateStore>> = match &state {
-            Some(state) => locations.existing_state(state).await?,
-            None => None,
-        };
+        let OpenLake { sink, store } = lake.open().await?;
         core_lake::lake_streams(&*sink, store.as_deref()).await
     };
     document(py, &py_result(py, wait(py, work, &mut Brief)?)?)
@@ -290,23 +242,11 @@ pub(crate) fn lake_streams(
 
 /// The committed runs of a lake, or of one stream of it, and whether their objects are still there.
 #[pyfunction]
-#[pyo3(signature = (location, stream=None, *, s3=None, state=None))]
-pub(crate) fn lake_runs(
-    py: Python<'_>,
-    location: String,
-    stream: Option<String>,
-    s3: Option<Arguments<S3Arguments>>,
-    state: Option<String>,
-) -> PyResult<Py<PyAny>> {
-    let s3 = s3.map(Arguments::get).transpose()?.unwrap_or_else(S3Arguments::none);
+#[pyo3(signature = (lake, stream=None))]
+pub(crate) fn lake_runs(py: Python<'_>, lake: LakeArguments, stream: Option<String>) -> PyResult<Py<PyAny>> {
+    let lake = lake.to_read(py)?;
     let work = async move {
-        s3.check_locations(&[&location])?;
-        let locations = s3.locations()?;
-        let sink = locations.sink(&location).await?;
-        let store: Option<Arc<dyn StateStore>> = match &state {
-            Some(state) => locations.existing_state(state).await?,
-            None => None,
-        };
+        let OpenLake { sink, store } = lake.open().await?;
         core_lake::held_runs(&*sink, stream.as_deref(), store.as_deref()).await
     };
     document(py, &py_result(py, wait(py, work, &mut Brief)?)?)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use circulate_core::error::{Error, ErrorKind, Result};
-use circulate_core::lake::sink::{Encryption, S3Options};
+use circulate_core::lake::sink::{Encryption, S3Options, Sink};
 use circulate_core::location::Locations;
 use circulate_core::state::StateStore;
 use pyo3::prelude::*;
@@ -34,7 +34,42 @@ pub(crate) struct KnownLake {
     pub(crate) s3: S3Arguments,
 }
 
+/// A lake to read; it is opened when something is read.
+#[derive(Debug, Clone)]
+pub(crate) struct LakeToRead {
+    pub(crate) location: String,
+    state: Option<String>,
+    locations: Arc<Locations>,
+}
+
+/// A lake that is open.
+pub(crate) struct OpenLake {
+    pub(crate) sink: Arc<dyn Sink>,
+    /// The state that knows its runs, if there is one.
+    pub(crate) store: Option<Arc<dyn StateStore>>,
+}
+
+impl LakeToRead {
+    pub(crate) async fn open(&self) -> Result<OpenLake> {
+        let sink = self.locations.sink(&self.location).await?;
+        let store = match &self.state {
+            Some(state) => self.locations.existing_state(state).await?,
+            None => None,
+        };
+        Ok(OpenLake { sink, store })
+    }
+}
+
 impl LakeArguments {
+    /// The same for who reads it, with or without its state.
+    pub(crate) fn to_read(self, py: Python<'_>) -> PyResult<LakeToRead> {
+        let Self { location, state, s3 } = self;
+        let s3 = s3.get()?;
+        py_result(py, s3.check_locations(&[&location]))?;
+        let locations = Arc::new(py_result(py, s3.locations())?);
+        Ok(LakeToRead { location, state, locations })
+    }
+
     /// The same, if its state is known. Both can be such places.
     pub(crate) fn with_state(self, py: Python<'_>) -> PyResult<KnownLake> {
         self.beside(py, &[])
@@ -85,11 +120,6 @@ options! {
 }
 
 impl S3Arguments {
-    /// Those of a bucket of which nothing is said.
-    pub(crate) fn none() -> Self {
-        Self { sse: None, sse_kms_key_id: None, expected_bucket_owner: None }
-    }
-
     /// Refuses options if no location is a bucket: a folder could not follow them.
     pub(crate) fn check_locations(&self, locations: &[&str]) -> Result<()> {
         let given = [

@@ -3,9 +3,9 @@
 use circulate_core::upkeep::{gc as core_gc, verify as core_verify};
 use pyo3::prelude::*;
 
-use crate::locations::{LakeArguments, existing};
+use crate::locations::{LakeArguments, OpenLake, existing};
 use crate::options::{Arguments, Length, options};
-use crate::results::{finish_as, py_result};
+use crate::results::finish_as;
 use crate::runtime::{Brief, wait};
 
 options! {
@@ -21,16 +21,9 @@ options! {
 /// Read everything a manifest of a lake names and compare it; see `circulate_core.verify`.
 #[pyfunction]
 pub(crate) fn verify(py: Python<'_>, lake: LakeArguments, manifest: String) -> PyResult<Py<PyAny>> {
-    let LakeArguments { location, state, s3 } = lake;
-    let s3 = s3.get()?;
-    py_result(py, s3.check_locations(&[&location]))?;
+    let lake = lake.to_read(py)?;
     let work = async move {
-        let locations = s3.locations()?;
-        let sink = locations.sink(&location).await?;
-        let store = match state {
-            Some(state) => locations.existing_state(&state).await?,
-            None => None,
-        };
+        let OpenLake { sink, store } = lake.open().await?;
         core_verify::verify(&*sink, &manifest, store.as_deref()).await
     };
     finish_as(py, "Verified", wait(py, work, &mut Brief)?)
