@@ -27,6 +27,7 @@ def run_manifests(
         s3: How the bucket is used.
 
     Raises:
+        SettingsError: There is none.
         StorageError: The place could not be listed.
     """
     lake = lake_of(place, s3=s3)

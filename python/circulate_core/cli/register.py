@@ -51,10 +51,6 @@ def run(args: argparse.Namespace) -> int:
             raise SettingsError(message, hint="leave it out, or give the place")
         return _register(args, args.manifest, options)
     manifests = run_manifests(args.manifest, args.stream, s3=options["s3"])
-    if not manifests:
-        what = f"of {args.stream} " if args.stream else ""
-        message = f"there are no runs {what}in {args.manifest}"
-        raise SettingsError(message, hint="give a place that was pulled or promoted to, or the manifest of a run")
     codes, skipped = [], []
     for manifest in manifests:
         try:

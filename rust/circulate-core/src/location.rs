@@ -1,5 +1,6 @@
 //! Where data, state and secrets lie, as a person writes it: a folder or `s3://bucket/prefix`, a file or `dynamodb://table`.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -104,11 +105,15 @@ impl Locations {
 
 /// Whether there is a file. A folder that this user cannot look into is not taken for an empty one.
 fn is_there(file: &Path) -> Result<bool> {
-    file.try_exists().map_err(|error| {
-        Error::new(ErrorKind::State, "read state", "cannot look for the state file")
-            .with("file", file.display())
-            .caused_by(error)
-    })
+    match file.try_exists() {
+        // In what is itself a file there is no other.
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => Ok(false),
+        found => found.map_err(|error| {
+            Error::new(ErrorKind::State, "read state", "cannot look for the state file")
+                .with("file", file.display())
+                .caused_by(error)
+        }),
+    }
 }
 
 fn lake(text: &str) -> Result<StorageLocation> {

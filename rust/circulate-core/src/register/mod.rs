@@ -28,7 +28,7 @@ use crate::lake::run_manifest::{RunManifest, index_key, list_runs};
 use crate::lake::sink::{Object, Sink, create_same};
 use crate::lake::stream_id::StreamId;
 use crate::progress::{Completion, Progress};
-use crate::read::lake::LakeObject;
+use crate::read::lake::{LakeObject, streams_there};
 use crate::stop::Stop;
 pub use glue::GlueDatabase;
 use glue::Written;
@@ -408,10 +408,18 @@ fn ended_early() -> Error {
 }
 
 /// The keys of the manifests of all runs of a place, or of one stream there, from the oldest to the newest of each stream and
-/// account. Which of them are committed is known when they are registered.
+/// account; an error if there is none. Which of them are committed is known when they are registered.
 pub async fn manifests(from: &dyn Sink, stream: Option<&str>) -> Result<Vec<String>> {
     let source = stream.map(|name| name.split('.').next().unwrap_or(name));
     let listed = list_runs(from, source).await?;
     let chosen = listed.iter().filter(|(id, _)| stream.is_none_or(|stream| stream == id.name()));
-    Ok(chosen.flat_map(|(id, runs)| runs.indexes.iter().map(|run_id| index_key(id, run_id))).collect())
+    let keys: Vec<_> =
+        chosen.flat_map(|(id, runs)| runs.indexes.iter().map(|run_id| index_key(id, run_id))).collect();
+    if keys.is_empty() {
+        let of_stream = stream.map(|stream| format!("of {stream} ")).unwrap_or_default();
+        let message = format!("there are no runs {of_stream}in {}", from.uri());
+        let hint = streams_there(from, stream.unwrap_or_default()).await?;
+        return Err(Error::new(ErrorKind::Settings, "register run", message).hint(hint));
+    }
+    Ok(keys)
 }

@@ -111,8 +111,13 @@ impl LocalFolder {
     async fn look_into(&self, folder: PathBuf, prefix: &str) -> Result<(Vec<PathBuf>, Vec<Listed>)> {
         let (root, prefix) = (self.root.clone(), prefix.to_owned());
         blocking(move || {
-            look_into(&root, &folder, &prefix)
-                .map_err(|error| storage_error("list objects", "cannot list the folder", error, &folder))
+            look_into(&root, &folder, &prefix).map_err(|error| match error.kind() {
+                io::ErrorKind::NotFound if folder == root => no_folder("there is no such folder", &root),
+                io::ErrorKind::NotADirectory if folder == root => {
+                    no_folder("it is a file, not a folder", &root)
+                }
+                _ => storage_error("list objects", "cannot list the folder", error, &folder),
+            })
         })
         .await
     }
@@ -175,6 +180,12 @@ pub(crate) fn make_folders(folder: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
+fn no_folder(what: &str, root: &Path) -> Error {
+    Error::new(ErrorKind::Storage, "list objects", what.to_owned())
+        .with("folder", root.display())
+        .hint("name the folder that was pulled or promoted to")
+}
+
 fn storage_error(operation: &'static str, message: &str, error: io::Error, path: &Path) -> Error {
     let hint = match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
@@ -211,6 +222,20 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (from, to) = (folder.path().join("lake"), folder.path().join("data"));
         testing::copying_suite(&LocalFolder::new(from), &LocalFolder::new(to)).await;
+    }
+
+    #[tokio::test]
+    async fn who_lists_a_folder_that_is_not_there_or_is_a_file_reads_which_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("file"), "x").unwrap();
+        for (name, what) in [("nowhere", "there is no such folder"), ("file", "it is a file, not a folder")] {
+            let root = folder.path().join(name);
+            let sink = LocalFolder::new(root.clone());
+            let error = sink.list("_circulate/").try_collect::<Vec<_>>().await.unwrap_err();
+            assert!(error.to_string().contains(what), "{error}");
+            assert!(error.to_string().contains(root.to_str().unwrap()), "{error}");
+            assert!(error.hint_text().is_some_and(|hint| hint.contains("pulled or promoted to")), "{error}");
+        }
     }
 
     #[tokio::test]

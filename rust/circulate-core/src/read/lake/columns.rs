@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::paths::{RAW, RESCUED};
 use crate::error::{Error, ErrorKind, Result};
+use crate::nearest::{meant, nearest};
 use crate::table::{Member, MemberType, Nested, TableBuilder, TableOptions, TableSchema};
 
 pub(super) const ACCOUNT: &str = "_account";
@@ -90,10 +91,7 @@ impl OutputColumns {
             let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
             return Ok(Self::picked(all, options, false, &names));
         };
-        let unknown: Vec<_> = requested.iter().filter(|name| !names.contains(&name.as_str())).collect();
-        if !unknown.is_empty() {
-            return Err(unknown_columns(&unknown, &names));
-        }
+        check_requested(requested, &names)?;
         let has = |name: &str| requested.iter().any(|requested| requested == name);
         // What was rescued depends on all columns; flat ones are parts of members.
         let is_pruned = !has(RESCUED) && options.nested != Nested::Flatten;
@@ -182,16 +180,31 @@ fn failed(why: &str) -> Error {
     Error::new(ErrorKind::Data, "read lake", why.to_owned())
 }
 
-/// Names that an error lists.
-const MAX_LISTED: usize = 40;
+/// Refuses columns that are not there, or that could not be told apart.
+fn check_requested(requested: &[String], names: &[&str]) -> Result<()> {
+    let wrong = |message: String| Error::new(ErrorKind::Settings, "read lake", message);
+    let unknown: Vec<_> = requested.iter().filter(|name| !names.contains(&name.as_str())).collect();
+    if !unknown.is_empty() {
+        let quoted: Vec<_> = unknown.iter().map(|name| format!("`{name}`")).collect();
+        let likely: Vec<_> = unknown.iter().filter_map(|name| likely_column(name, names)).collect();
+        let likely = (!likely.is_empty()).then(|| likely.join("`, `"));
+        return Err(wrong(format!("the table has no column {}", quoted.join(", "))).hint(meant(
+            likely.as_deref(),
+            "it has",
+            names,
+        )));
+    }
+    match requested.iter().enumerate().find(|(number, name)| requested[..*number].contains(name)) {
+        Some((_, twice)) => Err(wrong(format!("the column `{twice}` is requested twice"))),
+        None => Ok(()),
+    }
+}
 
-fn unknown_columns(unknown: &[&String], known: &[&str]) -> Error {
-    let quoted: Vec<_> = unknown.iter().map(|name| format!("`{name}`")).collect();
-    let listed: Vec<_> = known.iter().take(MAX_LISTED).copied().collect();
-    let more = known.len().saturating_sub(MAX_LISTED);
-    let more = if more > 0 { format!(", and {more} more") } else { String::new() };
-    let message = format!("the table has no column {}", quoted.join(", "));
-    Error::new(ErrorKind::Settings, "read lake", message).hint(format!("it has {}{more}", listed.join(", ")))
+/// The column that is likely to be meant: written otherwise, or the one that a member is in.
+fn likely_column<'n>(named: &str, names: &[&'n str]) -> Option<&'n str> {
+    let whole = named.split('.').next().unwrap_or(named).to_lowercase();
+    let same = names.iter().copied().find(|name| name.to_lowercase() == whole);
+    same.or_else(|| nearest(named, names.iter().copied()))
 }
 
 /// Whether columns of one table can stand in those of another as they are. Arrow does not tell text from JSON text, so what they

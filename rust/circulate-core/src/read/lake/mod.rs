@@ -26,7 +26,7 @@ pub(crate) use paths::{MemberPlace, TablePlaces};
 pub(crate) use rebuild::record_of_row;
 pub use report::{LakeReport, WithheldDeletes};
 pub use runs::UncountedRun;
-pub use table::{LakePlan, LakeReading, LakeStream, LakeTable, View, lake_streams};
+pub use table::{LakePlan, LakeReading, LakeStream, LakeTable, View, lake_streams, streams_there};
 
 #[cfg(test)]
 #[path = "tests/model.rs"]

@@ -29,8 +29,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::extract::cursor::Window;
 use crate::lake::entry_files::read_entries;
 use crate::lake::manifest::{Identity, Part, Withheld, read_part, read_stored, sha256_hex};
+use crate::lake::run_manifest::list_runs;
 use crate::lake::sink::{Sink, differs, missing};
 use crate::lake::stream_id::StreamId;
+use crate::nearest::{meant, nearest};
 use crate::page::Watch;
 use crate::state::StateStore;
 use crate::stop::Stop;
@@ -158,6 +160,20 @@ impl LakeTable {
         format!("{}.{}", self.source, self.endpoint)
     }
 
+    /// What else could have been meant by the name of the stream, or of the account.
+    async fn what_is_there(&self) -> Result<String> {
+        let streams = list_runs(&*self.sink, Some(&self.source)).await?;
+        let of_stream =
+            streams.iter().filter(|(stream, runs)| stream.name() == self.name() && !runs.indexes.is_empty());
+        let accounts: Vec<_> = of_stream.map(|(stream, _)| stream.account()).collect();
+        match &self.account {
+            Some(account) if !accounts.is_empty() => {
+                Ok(meant(nearest(account, accounts.iter().copied()), "it has the accounts", &accounts))
+            }
+            _ => streams_there(&*self.sink, &self.name()).await,
+        }
+    }
+
     fn wrong(&self, kind: ErrorKind, what: &str) -> Error {
         Error::new(kind, "read lake", what.to_owned()).with("stream", self.name()).with("in", self.sink.uri())
     }
@@ -201,7 +217,7 @@ impl LakeTable {
                 Some(run) => {
                     error.with("run", &run.run_id).hint(format!("the run does not count: {}", run.why))
                 }
-                None => error.hint("`lake_streams` lists what is there; `circulate pull` pulls it"),
+                None => error.hint(self.what_is_there().await?),
             });
         }
         Ok((by_account, lost))
@@ -944,6 +960,25 @@ pub async fn lake_streams(sink: &dyn Sink, store: Option<&dyn StateStore>) -> Re
         streams.entry(stream.name()).or_default().push(found);
     }
     Ok(streams.into_iter().map(|(stream, found)| of_stream(stream, found)).collect())
+}
+
+/// What to say to who named a stream that a place does not have: the one that is likely to be meant, and all there are.
+pub async fn streams_there(sink: &dyn Sink, named: &str) -> Result<String> {
+    let listed = list_runs(sink, None).await?;
+    let with_runs = listed.iter().filter(|(_, runs)| !runs.indexes.is_empty());
+    let names: BTreeSet<_> = with_runs.map(|(stream, _)| stream.name()).collect();
+    if names.is_empty() {
+        return Ok(
+            "nothing was pulled or promoted to this place: pull a stream there, or name another place"
+                .to_owned(),
+        );
+    }
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let small = named.to_lowercase();
+    let endpoint = |name: &str| name.rsplit('.').next() == small.rsplit('.').next();
+    let likely = nearest(&small, names.iter().copied());
+    let likely = likely.or_else(|| names.iter().copied().find(|name| endpoint(name)));
+    Ok(meant(likely, "the tables there", &names))
 }
 
 fn of_stream(stream: String, found: Vec<FoundRuns>) -> LakeStream {

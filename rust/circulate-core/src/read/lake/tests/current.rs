@@ -322,13 +322,34 @@ async fn a_run_that_does_not_say_what_identifies_its_records_takes_it_from_the_c
 async fn unknown_streams_accounts_and_columns_are_refused_with_what_there_is() {
     let lake = lake_of(by_id(), &[TestRun::of(JSON, &[json!({"id": 1, "b": 2})])]).await;
     let other = LakeTable { endpoint: "others".to_owned(), ..lake.table() };
-    assert!(read(other).await.unwrap_err().to_string().contains("no committed run of test.others"));
-    let account = LakeTable { account: Some("nobody".to_owned()), ..lake.table() };
-    assert!(read(account).await.unwrap_err().to_string().contains("account `nobody`"));
+    let error = read(other).await.unwrap_err();
+    assert!(error.to_string().contains("no committed run of test.others"));
+    assert_eq!(error.hint_text(), Some("the tables there: test.things"));
+    for (source, endpoint) in
+        [("test", "thigns"), ("tset", "things"), ("TEST", "Things"), ("other", "things")]
+    {
+        let typo = LakeTable { source: source.to_owned(), endpoint: endpoint.to_owned(), ..lake.table() };
+        let error = read(typo).await.unwrap_err();
+        assert_eq!(error.hint_text(), Some("did you mean `test.things`? the tables there: test.things"));
+    }
+    for (account, hint) in
+        [("nobody", "it has the accounts: acme"), ("acne", "did you mean `acme`? it has the accounts: acme")]
+    {
+        let account = LakeTable { account: Some(account.to_owned()), ..lake.table() };
+        let error = read(account).await.unwrap_err();
+        assert!(error.to_string().contains("of the account `"), "{error}");
+        assert_eq!(error.hint_text(), Some(hint));
+    }
     let columns = Some(vec!["b".to_owned(), "x".to_owned(), "y".to_owned()]);
     let error = read(LakeTable { columns, ..lake.table() }).await.unwrap_err();
     assert!(error.to_string().contains("no column `x`, `y`"), "{error}");
     assert!(error.hint_text().unwrap().contains("_account, b, id, _rescued"), "{error}");
+    let columns = Some(vec!["ID".to_owned(), "b.c".to_owned()]);
+    let error = read(LakeTable { columns, ..lake.table() }).await.unwrap_err();
+    assert!(error.hint_text().unwrap().starts_with("did you mean `id`, `b`? "), "{error}");
+    let columns = Some(vec!["id".to_owned(), "b".to_owned(), "id".to_owned()]);
+    let error = read(LakeTable { columns, ..lake.table() }).await.unwrap_err();
+    assert!(error.to_string().contains("the column `id` is requested twice"), "{error}");
 }
 
 #[tokio::test]
