@@ -44,6 +44,9 @@ def backfill(stream: str, **options: Unpack[PullOptions]) -> list[Report]:
     if given := [name for name in _PERIOD if name in options]:
         message = f"`{given[0]}` is given: what is pulled is what is missing"
         raise SettingsError(message, operation="read options")
+    if "to" not in cast("dict[str, Any]", options):
+        message = "backfill() missing 1 required keyword-only argument: 'to'"
+        raise TypeError(message)
     # First of all, so that no traceback with its locals shows one.
     settings = _core.Settings(options.pop("settings", None))
     catalog = options.get("catalog", ())

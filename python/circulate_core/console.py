@@ -40,6 +40,11 @@ def is_terminal() -> bool:
     return sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
+def shows_data() -> bool:
+    """Return whether stdout is a terminal. It may be closed."""
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
 def paint(text: str, colour: str) -> str:
     """Return `text` in a colour, or as it is where colours are not enabled."""
     return f"\033[{_CODES[colour]}m{text}\033[0m" if colours_enabled() else text
@@ -218,6 +223,20 @@ def took(run: Run) -> str:
 
 def table(rows: Sequence[Sequence[str]]) -> str:
     """Return rows in columns, the first row being the heading."""
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return "\n".join(lines)
+    widths = [max(display_width(cell) for cell in column) for column in zip(*rows, strict=True)]
+    padded = ([_padded(cell, width) for cell, width in zip(row, widths, strict=True)] for row in rows)
+    return "\n".join("  ".join(row).rstrip() for row in padded)
+
+
+def _padded(cell: str, width: int) -> str:
+    return cell + " " * (width - display_width(cell))
+
+
+def display_width(text: str) -> int:
+    """Return how many columns of a terminal a text takes: wide characters two, those that stand on another none."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import category, east_asian_width  # noqa: PLC0415 - for texts that need it
+
+    on_others = {"Mn", "Me", "Cf"}
+    return sum(0 if category(c) in on_others else 2 if east_asian_width(c) in "WF" else 1 for c in text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from circulate_core.exceptions import SettingsError
 from circulate_core.tables import library
@@ -53,12 +53,18 @@ def query(
     """
     made_by = library("duckdb", '"circulate-core[duckdb]"')
     using: duckdb.DuckDBPyConnection = connection or made_by.connect(config={"autoinstall_known_extensions": "false"})
+    if not isinstance(cast("object", sql), str):
+        message = f"invalid `query`: expected text, given {sql!r}"
+        raise SettingsError(message, operation=_OPERATION)
     try:
         statements = using.extract_statements(sql)
         if [statement.type.name in _READING for statement in statements] != [True]:
             kinds = ", ".join(statement.type.name for statement in statements)
             message = f"expected one statement that reads, found {kinds or 'none'}"
             raise SettingsError(message, operation=_OPERATION, hint="give one SELECT")
+        if re.match(r"\s*show\s+(all\s+)?tables\b", sql, re.IGNORECASE):
+            message = "SHOW TABLES is not for lakes: DuckDB knows only the tables that a query names"
+            raise SettingsError(message, operation=_OPERATION, hint=_tables_there(streams))
         read = _read(using, sql)
         for stream in streams:
             for in_history in (False, True):
@@ -66,14 +72,27 @@ def query(
                     _define(using, stream, in_history, _pruned(table_of(stream, in_history), read))
         return using.sql(sql)
     except made_by.Error as error:
-        message = str(error).strip()
-        raise SettingsError(message, operation=_OPERATION, hint=_hint(streams)) from None
+        raise _as_ours(str(error).strip(), streams) from None
 
 
-def _hint(streams: Sequence[str]) -> str:
-    return (
-        f"the tables of this lake: {', '.join(streams)}" if streams else "this lake has no tables: pull a stream first"
-    )
+def _as_ours(message: str, streams: Sequence[str]) -> SettingsError:
+    """Return what DuckDB says of a query, with the tables there are if one that it names is not there."""
+    if not (named := re.match(r"Catalog Error: Table with name \"?([\w.]+)", message)):
+        return SettingsError(message, operation=_OPERATION)
+    # DuckDB proposes tables of its own.
+    what = re.sub(r"does not exist.*", "does not exist", message, flags=re.DOTALL)
+    return SettingsError(what, operation=_OPERATION, hint=_tables_there(streams, named[1]))
+
+
+def _tables_there(streams: Sequence[str], named: str = "") -> str:
+    from difflib import get_close_matches  # noqa: PLC0415 - for mistakes only
+
+    if not streams:
+        return "this lake has no tables: pull a stream first"
+    words = {each: each for each in streams} | {each.partition(".")[2]: each for each in reversed(streams)}
+    likely = [words[word] for word in get_close_matches(named.lower(), words, 1)]
+    meant = f"did you mean `{likely[0]}`? " if likely else ""
+    return f"{meant}the tables there: {', '.join(streams)}"
 
 
 def _read(using: duckdb.DuckDBPyConnection, sql: str) -> _Query:
@@ -133,6 +152,8 @@ def _pruned(table: LakeTable, query: _Query) -> LakeTable:
 
 def _define(using: duckdb.DuckDBPyConnection, stream: str, in_history: bool, table: LakeTable) -> None:  # noqa: FBT001 - of this module
     source, _, endpoint = stream.partition(".")
+    # What is wrong with it is raised here as what it is; DuckDB makes an error of its own of it.
+    table.columns  # noqa: B018 - looks at what is to be read
     catalog = f'"{HISTORY}".' if in_history else ""
     if in_history:
         using.execute(f"ATTACH IF NOT EXISTS ':memory:' AS \"{HISTORY}\"")

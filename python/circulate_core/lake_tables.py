@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from circulate_core import _core, display
+from circulate_core import _core
 from circulate_core.catalogs import catalog_of
 from circulate_core.exceptions import SettingsError
 from circulate_core.results import LakeReport
 from circulate_core.tables import Tabular
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from circulate_core.lakes import Lake
     from circulate_core.types import Catalog, Time
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 _OF_VIEW: Final = ("view", "at")
 """Options that say which table of a stream it is."""
 _SHOWN: Final = ("at", "since", "until", "account")
+_LISTS: Final = {"columns": "names of columns", "primary_key": "JSON Pointers, such as /id"}
+"""Options that are lists, and of what."""
 
 
 class LakeTable(Tabular):
@@ -42,10 +45,12 @@ class LakeTable(Tabular):
         """Where it is."""
         self.stream = stream
         """`source.endpoint`."""
+        for name, what in _LISTS.items():
+            _check_names(name, options[name], what)
         self._options = {**options}
         given = {**options, "identity": _identity(stream, options["primary_key"], options["catalog"])}
         del given["primary_key"], given["catalog"]
-        self._read = _core.LakeTable(lake.location, stream, state=lake.state, s3={**lake.s3}, **given)
+        self._read = _core.LakeTable(lake, stream, **given)
 
     def at(self, time: Time) -> LakeTable:
         """Return the table as it was at a time: what was current after the runs that were committed by then.
@@ -56,7 +61,7 @@ class LakeTable(Tabular):
         Raises:
             SettingsError: The time is invalid, or this is a history, which has all of them.
         """
-        return self._as({"at": time})
+        return self._as({"at": _core.timestamp("at", time)})
 
     def history(self) -> LakeTable:
         """Return every version of every record, oldest first, and what was deleted when.
@@ -74,7 +79,7 @@ class LakeTable(Tabular):
         Raises:
             SettingsError: The time is invalid.
         """
-        return self._as({"view": "changes", "since": since, "until": None})
+        return self._as({"view": "changes", "since": _core.timestamp("since", since), "until": None})
 
     def select(self, *columns: str) -> LakeTable:
         """Return it with some columns only; others are not read.
@@ -129,9 +134,22 @@ class LakeTable(Tabular):
         ]
         return f"<LakeTable {' '.join([self.stream, 'of', self.lake.location, *filter(None, shown)])}>"
 
-    def _repr_html_(self) -> str:
-        """Show what it is in a notebook."""
-        return display.html(self)
+
+def _check_names(name: str, given: object, what: str) -> None:
+    """Refuse what is no list of names.
+
+    Raises:
+        SettingsError: It is none.
+    """
+    if given is None:
+        return
+    names = list(given) if isinstance(given, Sequence) and not isinstance(given, str) else []
+    if not names or not all(isinstance(each, str) for each in names):
+        message = f"invalid `{name}`: expected a list of {what}, given {given!r}"
+        raise SettingsError(message, operation="read lake")
+    if name == "primary_key" and (wrong := [each for each in names if not each.startswith("/")]):
+        message = f"invalid `{name}`: {wrong[0]!r} is not a JSON Pointer"
+        raise SettingsError(message, operation="read lake", hint=f"it starts with a slash: /{wrong[0]}")
 
 
 def _identity(stream: str, primary_key: Sequence[str] | None, catalog: Catalog) -> dict[str, Any] | None:

@@ -90,7 +90,7 @@ class Lake:
         from circulate_core import _core  # noqa: PLC0415 - for those who read lakes
         from circulate_core.results import LakeStream, LakeStreams  # noqa: PLC0415 - see above
 
-        found = _core.lake_streams(self.location, s3={**self.s3}, state=self.state)
+        found = _core.lake_streams(self)
         return LakeStreams([LakeStream({**each, "primary_key": each["primary_key"] or []}) for each in found])
 
     def __getitem__(self, stream: str) -> LakeTable:
@@ -128,6 +128,9 @@ class Lake:
         """
         from circulate_core.lake_tables import LakeTable  # noqa: PLC0415 - for those who read lakes
 
+        if not isinstance(cast("object", stream), str):
+            message = f"invalid `stream`: expected source.endpoint, such as okta.users, given {stream!r}"
+            raise SettingsError(message, operation="read lake")
         options = {"account": account, "columns": columns, "since": since, "until": until}
         return LakeTable(self, stream, {**options, "primary_key": primary_key, "memory": memory, "catalog": catalog})
 
@@ -155,13 +158,17 @@ class Lake:
         Raises:
             SettingsError: It is no such statement, or it names a table or column that is not there.
         """
-        from circulate_core.lake_sql import query as run  # noqa: PLC0415 - for those who read lakes
+        from circulate_core import _core  # noqa: PLC0415 - for those who read lakes
+        from circulate_core.lake_sql import query as run  # noqa: PLC0415 - see above
+
+        # One time for all tables; and it is one, whatever the query names.
+        then = None if at is None else _core.timestamp("at", at)
 
         def table_of(stream: str, in_history: bool) -> LakeTable:  # noqa: FBT001 - of this function
             table = self.table(stream, memory=memory, catalog=catalog)
             if in_history:
                 return table.history()
-            return table if at is None else table.at(at)
+            return table if then is None else table.at(then)
 
         return run(query, [each.stream for each in self.tables()], table_of, connection)
 

@@ -37,22 +37,31 @@ def run(args: argparse.Namespace) -> int:
     if args.stream is None:
         _list(args)
         return 0
-    if args.at and (args.history or args.changes):
+    if args.at is not None and (args.history or args.changes is not None):
         message = "--at is a time, and a history has all of them"
         raise SettingsError(message, hint="leave one of the flags out")
-    check_row_options(args)
+    connection = check_row_options(args)
+    # In Python it has another name.
+    args.flags["since"] = "--changes"
     shown = lake_to_read(args).table(args.stream, account=args.account, columns=args.columns, catalog=args.catalog)
-    if args.at:
+    if args.at is not None:
         shown = shown.at(args.at)
     if args.history:
         shown = shown.history()
-    if args.changes:
+    if args.changes is not None:
         shown = shown.changes(args.changes)
-    write_rows(shown.duckdb(), args)
+    write_rows(shown.duckdb(connection), args, connection)
     return 0
 
 
 def _list(args: argparse.Namespace) -> None:
+    given = [flag for name, flag in _OF_ROWS.items() if getattr(args, name) not in {None, False}]
+    if given:
+        message = f"{', '.join(given)} without a STREAM: the list of tables has no rows to choose from"
+        raise SettingsError(message, hint="name a stream, such as okta.users")
+    if args.format not in {"table", "json"}:
+        message = f"the list of tables is not written as {args.format}"
+        raise SettingsError(message, hint="--format json writes it for other programs")
     lake = lake_to_read(args)
     tables = lake.tables()
     if args.format == "json":
@@ -64,6 +73,16 @@ def _list(args: argparse.Namespace) -> None:
     print(table([_HEADING, *map(_row, tables)]))
 
 
+_OF_ROWS = {
+    "history": "--history",
+    "changes": "--changes",
+    "account": "--account",
+    "columns": "--columns",
+    "at": "--at",
+    "output": "--output",
+    "rows": "--rows",
+}
+"""Options that only rows have."""
 _HEADING = ["TABLE", "ACCOUNTS", "KIND", "KEY", "RUNS", "RECORDS", "STORED", "LAST"]
 
 

@@ -26,7 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the rows of a query."""
-    check_row_options(args)
+    connection = check_row_options(args)
     query = sys.stdin.read() if args.query == "-" else args.query
-    write_rows(lake_to_read(args).sql(query, at=args.at, catalog=args.catalog), args)
+    rows = lake_to_read(args).sql(query, at=args.at, catalog=args.catalog, connection=connection)
+    write_rows(rows, args, connection)
     return 0
