@@ -22,6 +22,7 @@ SpanKind = Literal["complete", "partial", "missing", "expired"]
 """What a lake holds of a span of time: all; some, since the API refused the rest; nothing; nothing any more."""
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 """Stands for no lower bound while spans are put together."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MARGIN = timedelta(minutes=1)
 
 
@@ -177,8 +178,10 @@ def _taken(run: Mapping[str, Any]) -> _Taken:
     kind: SpanKind = "complete" if run["verdict"] == "complete" else "partial"
     if run.get("expired"):
         kind = "expired"
+    since = _time(window["since"]) if window["since"] else BEGINNING
     return _Taken(
-        _time(window["since"]) if window["since"] else BEGINNING,
+        # Some APIs need to be given a time by who wants everything.
+        since if since > _EPOCH else BEGINNING,
         until if asked is None else min(asked, max(until, _time(run["started_at"]))),
         kind,
         run["run_id"],

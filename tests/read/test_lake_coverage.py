@@ -54,6 +54,12 @@ def test_a_run_of_everything_covers_all_time_up_to_the_date_of_the_server() -> N
     assert found.gaps == ()
 
 
+def test_a_run_since_1970_covers_from_the_beginning() -> None:
+    """What a full pull asks of an API that must be given a time."""
+    run = {**ran(1, None, None, at_day=3), "window": {"since": "1970-01-01T00:00:00Z", "until": None}}
+    assert spans(of(run)) == [(None, 3, "complete")]
+
+
 def test_a_time_between_two_runs_that_none_took_is_missing() -> None:
     found = of(ran(1, None, 2, at_day=5), ran(2, 4, None, at_day=6))
     assert spans(found) == [(None, 2.0, "complete"), (2.0, 4.0, "missing"), (4.0, 6.0, "complete")]

@@ -134,6 +134,13 @@ def test_a_table_in_a_notebook_is_named_and_not_read(lake: Lake) -> None:
     assert repr(lake["okta.nothing"]).startswith("<LakeTable okta.nothing of ")
 
 
+def test_a_history_whose_first_run_asked_for_all_time_is_whole(lake: Lake) -> None:
+    """A full pull of users asks for what changed since 1970, as Okta needs a time."""
+    table = lake["okta.users"]
+    assert table.polars().height == 40
+    assert table.report.history_starts_at is None
+
+
 def test_a_tampered_object_is_what_sql_says_too(cli: Cli, lake: Lake) -> None:
     (file,) = (cli.folder / "lake/okta").glob("*/users/**/*.json.gz")
     file.chmod(0o600)

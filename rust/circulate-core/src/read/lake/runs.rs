@@ -32,14 +32,19 @@ impl CommittedRun {
 
     /// Whether it went on where an earlier run had ended.
     pub(super) fn follows_another(&self) -> bool {
-        self.index.mode == "incremental" && self.index.window.since.is_some()
+        self.index.mode == "incremental" && !self.is_unbounded()
+    }
+
+    /// Whether it asked for all time. Some APIs need to be given a time for that (`full_since`), and get the first one there is.
+    fn is_unbounded(&self) -> bool {
+        self.index.window.since.is_none_or(|since| since <= Timestamp::UNIX_EPOCH)
     }
 
     /// Whether it took everything there was, and got it.
     pub(super) fn is_complete_and_whole(&self) -> bool {
         let whole = match self.index.mode.as_str() {
             "full" => true,
-            "incremental" => self.index.window.since.is_none(),
+            "incremental" => self.is_unbounded(),
             _ => false,
         };
         whole && self.index.verdict == "complete" && self.index.unavailable.is_none()
