@@ -597,7 +597,7 @@ def test_how_many_there_were_is_drawn_over_time(of: Callable[[list[Any]], Iterab
     assert turns(figure) == [(1, 1), (1, 2)], "what was there at first did not begin"
     shown = texts(figure)
     assert "3 at first, 2 began, 3 ended: 2 at the end" in shown
-    assert "how many there were, UTC" in shown
+    assert "how many there were, 2026-11-20 00:00 to 2026-12-11 00:00 UTC" in shown
     assert "began, and below the line ended, per 6 hours" in shown
 
 

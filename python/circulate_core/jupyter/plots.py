@@ -225,7 +225,7 @@ def over_time(  # noqa: PLR0913 - how it is drawn
     _turns(below, edges, [(layer.within(first), group.colour) for layer, group in zip(layers, groups, strict=True)])
     for panel in (above, below):
         figures.clean(panel)
-    figures.heading(above, "how many there were, UTC")
+    figures.heading(above, f"how many there were, {_from_to(first, last)}")
     figures.heading(below, f"began, and below the line ended, per {figures.length_in_words(length)}")
     above.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     below.yaxis.set_major_locator(MaxNLocator(4, integer=True))
@@ -402,7 +402,7 @@ def coverage(
         borderpad=0,
     )
     gaps = sum(len(each.gaps) for each in drawn)
-    summary = f"{counted(len(drawn), 'stream')}, {counted(gaps, 'gap') if gaps else 'no gaps'}, UTC"
+    summary = f"{counted(len(drawn), 'stream')}, {counted(gaps, 'gap') if gaps else 'no gaps'}, {_from_to(first, last)}"
     figures.title(figure, title if title is not None else summary)
     return figure
 
@@ -480,8 +480,13 @@ def _ms(times: Times) -> NDArray[np.int64]:
 
 
 def _summary(utc_times: Times) -> str:
-    first, last = (str(each)[:16].replace("T", " ") for each in (utc_times.min(), utc_times.max()))
-    return f"{counted(len(utc_times), 'event')}, {first} to {last} UTC"
+    return f"{counted(len(utc_times), 'event')}, {_from_to(utc_times.min(), utc_times.max())}"
+
+
+def _from_to(first: np.datetime64 | datetime, last: np.datetime64 | datetime) -> str:
+    """Name a period, since the axis does not say its year, and of one day not the day."""
+    since, until = (str(each)[:16].replace("T", " ") for each in (first, last))
+    return f"{since} to {until} UTC"
 
 
 def _clock(seconds: float, end: float) -> str:
