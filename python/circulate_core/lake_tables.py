@@ -136,7 +136,7 @@ class LakeTable(Tabular):
 
 
 def _check_names(name: str, given: object, what: str) -> None:
-    """Refuse what is no list of names.
+    """Refuse what is not a list of names.
 
     Raises:
         SettingsError: It is none.

@@ -45,6 +45,7 @@ ORDER = [
     ["lake::record_key", "lake::external_sort"],
     ["lake::manifest"],
     ["lake::entry_files", "lake::marker"],
+    ["lake::run_manifest"],
     ["lake::write"],
     ["state"],
     ["writes", "location"],

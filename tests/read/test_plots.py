@@ -601,6 +601,18 @@ def test_how_many_there_were_is_drawn_over_time(of: Callable[[list[Any]], Iterab
     assert "began, and below the line ended, per 6 hours" in shown
 
 
+@pytest.mark.parametrize(
+    ("lasting", "period"),
+    [
+        (timedelta(seconds=9), "2026-11-20 00:00 UTC"),
+        (timedelta(hours=5), "2026-11-20 00:00 to 05:00 UTC"),
+        (timedelta(days=50), "2026-11-20 00:00 to 2027-01-09 00:00 UTC"),
+    ],
+)
+def test_a_picture_says_which_days_it_is_of(lasting: timedelta, period: str) -> None:
+    assert f"how many there were, {period}" in texts(plots.over_time([NOW], now=NOW + lasting))
+
+
 def test_what_lasts_is_stacked_by_label_and_named_with_the_last_number() -> None:
     figure = plots.over_time(GRANTED, TAKEN, by=["a", "a", "b", "b", "b"], now=WEEKS[3], colours={"a": "#d55e00"})
     assert heights(figure) == [[2, 1, 1], [1, 2, 1]]

@@ -486,7 +486,9 @@ def _summary(utc_times: Times) -> str:
 def _from_to(first: np.datetime64 | datetime, last: np.datetime64 | datetime) -> str:
     """Name a period, since the axis does not say its year, and of one day not the day."""
     since, until = (str(each)[:16].replace("T", " ") for each in (first, last))
-    return f"{since} to {until} UTC"
+    if since == until:
+        return f"{since} UTC"
+    return f"{since} to {until.removeprefix(since[:11])} UTC"
 
 
 def _clock(seconds: float, end: float) -> str:
