@@ -86,6 +86,20 @@ def test_a_mistake_is_named_with_what_to_do(cli: Cli, words: str, what: str, hin
 
 
 @pytest.mark.parametrize(
+    ("words", "flag"),
+    [
+        (["show", "okta.users", "--at", "9999-01-01"], "--at"),
+        (["show", "okta.users", "--changes", "9999-01-01"], "--changes"),
+        (["sql", "SELECT id FROM okta.users", "--at", "9999-01-01"], "--at"),
+    ],
+)
+def test_a_time_in_the_future_is_noted(cli: Cli, words: list[str], flag: str) -> None:
+    done = cli(*words, "--to", "lake")
+    assert done.code == 0
+    assert f"note: {flag} 9999-01-01 is in the future" in done.err
+
+
+@pytest.mark.parametrize(
     ("query", "what", "hint"),
     [
         ("SELECT * FROM users", "Table with name users does not exist", f"did you mean `okta.users`? {THERE}"),

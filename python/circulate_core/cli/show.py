@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from circulate_core.cli.lake_reading import add_reading_options, lake_to_read
+from circulate_core.cli.lake_reading import add_reading_options, lake_to_read, note_future
 from circulate_core.cli.rows import add_row_options, check_row_options, write_rows
 from circulate_core.console import size, table, utc
 from circulate_core.exceptions import SettingsError
@@ -41,8 +41,7 @@ def run(args: argparse.Namespace) -> int:
         message = "--at is a time, and a history has all of them"
         raise SettingsError(message, hint="leave one of the flags out")
     connection = check_row_options(args)
-    # In Python it has another name.
-    args.flags["since"] = "--changes"
+    note_future(args, "at", "changes")
     shown = lake_to_read(args).table(args.stream, account=args.account, columns=args.columns, catalog=args.catalog)
     if args.at is not None:
         shown = shown.at(args.at)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from circulate_core.cli.lake_reading import add_reading_options, lake_to_read
+from circulate_core.cli.lake_reading import add_reading_options, lake_to_read, note_future
 from circulate_core.cli.rows import add_row_options, check_row_options, write_rows
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the rows of a query."""
     connection = check_row_options(args)
+    note_future(args, "at")
     query = sys.stdin.read() if args.query == "-" else args.query
     rows = lake_to_read(args).sql(query, at=args.at, catalog=args.catalog, connection=connection)
     write_rows(rows, args, connection)
