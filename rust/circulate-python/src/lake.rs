@@ -88,7 +88,7 @@ impl PyLakeTable {
         };
         let given = identity.map(|given| identity_of(py, given)).transpose()?;
         let (identity, declared) = given.map_or((None, None), |given| (Some(given.identity), given.columns));
-        let lake = lake.to_read(py)?;
+        let lake = lake.into_readable(py)?;
         let request = LakeTableRequest { lake, stream, account, times, columns, identity, declared, memory };
         Ok(Self { request, plan: Mutex::default(), report: Arc::default() })
     }
@@ -232,7 +232,7 @@ fn identity_of(py: Python<'_>, given: &Bound<'_, PyDict>) -> PyResult<GivenIdent
 /// The streams that a lake has manifests of.
 #[pyfunction]
 pub(crate) fn lake_streams(py: Python<'_>, lake: LakeArguments) -> PyResult<Py<PyAny>> {
-    let lake = lake.to_read(py)?;
+    let lake = lake.into_readable(py)?;
     let work = async move {
         let OpenLake { sink, store } = lake.open().await?;
         core_lake::lake_streams(&*sink, store.as_deref()).await
@@ -244,7 +244,7 @@ pub(crate) fn lake_streams(py: Python<'_>, lake: LakeArguments) -> PyResult<Py<P
 #[pyfunction]
 #[pyo3(signature = (lake, stream=None))]
 pub(crate) fn lake_runs(py: Python<'_>, lake: LakeArguments, stream: Option<String>) -> PyResult<Py<PyAny>> {
-    let lake = lake.to_read(py)?;
+    let lake = lake.into_readable(py)?;
     let work = async move {
         let OpenLake { sink, store } = lake.open().await?;
         core_lake::held_runs(&*sink, stream.as_deref(), store.as_deref()).await

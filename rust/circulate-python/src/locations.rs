@@ -62,7 +62,7 @@ impl LakeToRead {
 
 impl LakeArguments {
     /// The same for who reads it, with or without its state.
-    pub(crate) fn to_read(self, py: Python<'_>) -> PyResult<LakeToRead> {
+    pub(crate) fn into_readable(self, py: Python<'_>) -> PyResult<LakeToRead> {
         let Self { location, state, s3 } = self;
         let s3 = s3.get()?;
         py_result(py, s3.check_locations(&[&location]))?;

@@ -21,7 +21,7 @@ options! {
 /// Read everything a manifest of a lake names and compare it; see `circulate_core.verify`.
 #[pyfunction]
 pub(crate) fn verify(py: Python<'_>, lake: LakeArguments, manifest: String) -> PyResult<Py<PyAny>> {
-    let lake = lake.to_read(py)?;
+    let lake = lake.into_readable(py)?;
     let work = async move {
         let OpenLake { sink, store } = lake.open().await?;
         core_verify::verify(&*sink, &manifest, store.as_deref()).await

@@ -201,10 +201,10 @@ fn check_requested(requested: &[String], names: &[&str]) -> Result<()> {
 }
 
 /// The column that is likely to be meant: written otherwise, or the one that a member is in.
-fn likely_column<'n>(named: &str, names: &[&'n str]) -> Option<&'n str> {
+fn likely_column<'n>(named: &str, known: &[&'n str]) -> Option<&'n str> {
     let whole = named.split('.').next().unwrap_or(named).to_lowercase();
-    let same = names.iter().copied().find(|name| name.to_lowercase() == whole);
-    same.or_else(|| nearest(named, names.iter().copied()))
+    let same = known.iter().copied().find(|name| name.to_lowercase() == whole);
+    same.or_else(|| nearest(named, known.iter().copied()))
 }
 
 /// Whether columns of one table can stand in those of another as they are. Arrow does not tell text from JSON text, so what they

@@ -966,19 +966,19 @@ pub async fn lake_streams(sink: &dyn Sink, store: Option<&dyn StateStore>) -> Re
 pub async fn streams_there(sink: &dyn Sink, named: &str) -> Result<String> {
     let listed = list_runs(sink, None).await?;
     let with_runs = listed.iter().filter(|(_, runs)| !runs.indexes.is_empty());
-    let names: BTreeSet<_> = with_runs.map(|(stream, _)| stream.name()).collect();
-    if names.is_empty() {
+    let known: BTreeSet<_> = with_runs.map(|(stream, _)| stream.name()).collect();
+    if known.is_empty() {
         return Ok(
             "nothing was pulled or promoted to this place: pull a stream there, or name another place"
                 .to_owned(),
         );
     }
-    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let known: Vec<_> = known.iter().map(String::as_str).collect();
     let small = named.to_lowercase();
     let endpoint = |name: &str| name.rsplit('.').next() == small.rsplit('.').next();
-    let likely = nearest(&small, names.iter().copied());
-    let likely = likely.or_else(|| names.iter().copied().find(|name| endpoint(name)));
-    Ok(meant(likely, "the tables there", &names))
+    let likely = nearest(&small, known.iter().copied());
+    let likely = likely.or_else(|| known.iter().copied().find(|name| endpoint(name)));
+    Ok(meant(likely, "the tables there", &known))
 }
 
 fn of_stream(stream: String, found: Vec<FoundRuns>) -> LakeStream {
