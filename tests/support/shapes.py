@@ -27,7 +27,7 @@ class Shape:
     """The member that holds a record's time."""
 
 
-def _paged(records: Callable[[int], Iterator[str]], per_page: int) -> Callable[[int], Pages]:
+def paged(records: Callable[[int], Iterator[str]], per_page: int) -> Callable[[int], Pages]:
     def pages(count: int) -> Pages:
         each = records(count)
 
@@ -132,21 +132,21 @@ def _empty(count: int) -> Iterator[str]:
 
 
 SHAPES = {
-    "one-wide-then-empty": Shape(_paged(_one_wide_then_empty, 20_000), 200_000),
-    "another-key": Shape(_paged(_another_key, 20_000), 200_000),
-    "dense-and-wide": Shape(_paged(_dense_and_wide, 200), 20_000),
-    "constant-and-wide": Shape(_paged(_constant_and_wide, 200), 20_000),
-    "nested": Shape(_paged(_nested, 20_000), 200_000),
-    "list-of-wide": Shape(_paged(_list_of_wide, 10_000), 100_000),
-    "one-huge-list-of-wide": Shape(_paged(_one_huge_list_of_wide, 10_000), 100_000),
-    "lists-of-lists": Shape(_paged(_lists_of_lists, 5_000), 50_000),
-    "long-texts": Shape(_paged(_long_texts, 20), 2_000),
-    "maps": Shape(_paged(_maps, 10_000), 200_000),
-    "deep": Shape(_paged(_deep, 500), 20_000),
-    "many-keys-in-one": Shape(_paged(_unique_keys_in_one, 1), 50),
-    "huge-texts": Shape(_paged(_huge_texts, 1), 50),
-    "one-time": Shape(_paged(_one_time, 20_000), 2_000_000, cursor="/at"),
-    "a-million-a-page": Shape(_paged(_empty, 1_000_000), 4_000_000, cursor="/at"),
+    "one-wide-then-empty": Shape(paged(_one_wide_then_empty, 20_000), 200_000),
+    "another-key": Shape(paged(_another_key, 20_000), 200_000),
+    "dense-and-wide": Shape(paged(_dense_and_wide, 200), 20_000),
+    "constant-and-wide": Shape(paged(_constant_and_wide, 200), 20_000),
+    "nested": Shape(paged(_nested, 20_000), 200_000),
+    "list-of-wide": Shape(paged(_list_of_wide, 10_000), 100_000),
+    "one-huge-list-of-wide": Shape(paged(_one_huge_list_of_wide, 10_000), 100_000),
+    "lists-of-lists": Shape(paged(_lists_of_lists, 5_000), 50_000),
+    "long-texts": Shape(paged(_long_texts, 20), 2_000),
+    "maps": Shape(paged(_maps, 10_000), 200_000),
+    "deep": Shape(paged(_deep, 500), 20_000),
+    "many-keys-in-one": Shape(paged(_unique_keys_in_one, 1), 50),
+    "huge-texts": Shape(paged(_huge_texts, 1), 50),
+    "one-time": Shape(paged(_one_time, 20_000), 2_000_000, cursor="/at"),
+    "a-million-a-page": Shape(paged(_empty, 1_000_000), 4_000_000, cursor="/at"),
 }
 
 

@@ -13,20 +13,13 @@ from typing import Any
 
 import pytest
 from support.cli import Cli, CliFor, StartOrg
+from support.peaks import PEAK
 from support.shapes import SHAPES, serving
 
 from circulate_practice import PracticeOrg
 
 LIMIT = 50_000
 """KB that no pull exceeds."""
-
-# `VmHWM` is the peak of this program alone; `ru_maxrss` would begin with the peak of the process that started it.
-PEAK = """
-def peak_kb():
-    lines = (line.split() for line in open("/proc/self/status"))
-    status = {line[0]: int(line[1]) for line in lines if line[0] in ("VmHWM:", "RssFile:")}
-    return status["VmHWM:"] - status["RssFile:"]
-"""
 
 PULL = """
 import json, sys
