@@ -145,6 +145,10 @@ bench-tables: release ## compare tables of JSON with pyarrow, polars and duckdb 
 	$(BIN)/python tests/bench/tables.py $(BENCH_TABLES)
 	$(BIN)/python tests/bench/drift.py
 
+.PHONY: bench-current
+bench-current: release ## compare the current table of a lake with duckdb over the same files (release build: minutes)
+	$(BIN)/python tests/bench/current.py $(BENCH_CURRENT)
+
 .PHONY: bench-lambda
 bench-lambda: release ## time Lambda functions under the local runner, cold and warm, beside boto3 (release build: minutes)
 	@$(BIN)/python tests/bench/lambdas.py

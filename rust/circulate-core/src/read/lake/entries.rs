@@ -1,9 +1,11 @@
 //! Where the versions of records stand, gathered by key in bounded memory.
 //!
 //! Entries have a fixed width and sort as their bytes do: by key, then from the oldest version to the newest. They are gathered
-//! in partitions by the first byte of the key. Beyond the limit older versions are dropped where only the newest count; what
-//! is left goes to a file without a name in the system's folder for such files.
+//! up to a limit. Beyond it older versions are dropped where only the newest count; what is left goes to a file without a name in
+//! the system's folder for such files, from which it is read in partitions by the first byte of the key.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
@@ -15,9 +17,10 @@ use crate::lake::record_key::KEY_BYTES;
 pub(crate) const VERSION_BYTES: usize = 17;
 /// The digest of what a record holds.
 pub(super) const CONTENT_BYTES: usize = 16;
+/// Parts by the first byte of a key.
 const PARTITIONS: usize = 256;
-/// Bytes that a partition grows by.
-const STEP: usize = 16 * 1024;
+/// Bytes of the widest entry.
+const WIDEST: usize = KEY_BYTES + 12 + VERSION_BYTES + CONTENT_BYTES;
 
 /// Where a record stands: the number of its object among those of all runs, and the row there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -122,6 +125,28 @@ impl<'e> EntryVersion<'e> {
     }
 }
 
+/// A version among those of its key.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct VersionOfKey<'e> {
+    pub(super) version: EntryVersion<'e>,
+    /// The one before it.
+    pub(super) before: Option<EntryVersion<'e>>,
+    /// Whether none comes after it.
+    pub(super) is_newest: bool,
+}
+
+impl<'e> VersionOfKey<'e> {
+    /// An entry with its neighbours, which may be of other keys.
+    fn new(layout: EntryLayout, before: Option<&'e [u8]>, bytes: &'e [u8], after: Option<&[u8]>) -> Self {
+        let is_of_key = |other: &&[u8]| other[..KEY_BYTES] == bytes[..KEY_BYTES];
+        Self {
+            version: EntryVersion { bytes, layout },
+            before: before.filter(is_of_key).map(|bytes| EntryVersion { bytes, layout }),
+            is_newest: !after.as_ref().is_some_and(is_of_key),
+        }
+    }
+}
+
 fn number(bytes: &[u8]) -> u32 {
     bytes.first_chunk().map_or(0, |four| u32::from_be_bytes(*four))
 }
@@ -130,8 +155,8 @@ fn number(bytes: &[u8]) -> u32 {
 #[derive(Debug)]
 pub(super) struct Entries {
     layout: EntryLayout,
-    partitions: Vec<Vec<u8>>,
-    bytes: usize,
+    /// What is in memory, one after the other. In one piece, so that all of it is given back at once.
+    entries: Vec<u8>,
     limit: usize,
     spill: Option<Spill>,
 }
@@ -139,43 +164,42 @@ pub(super) struct Entries {
 impl Entries {
     /// Takes about `limit` bytes of memory.
     pub(super) fn new(layout: EntryLayout, limit: usize) -> Self {
-        Self { layout, partitions: vec![Vec::new(); PARTITIONS], bytes: 0, limit, spill: None }
+        Self { layout, entries: Vec::new(), limit, spill: None }
     }
 
     /// Adds entries that stand one after the other.
     pub(super) fn add(&mut self, entries: &[u8]) -> Result<()> {
-        for entry in entries.chunks_exact(self.layout.width()) {
-            let partition = &mut self.partitions[usize::from(entry[0])];
-            if partition.capacity() - partition.len() < entry.len() {
-                partition.reserve_exact(STEP);
-            }
-            partition.extend_from_slice(entry);
+        if self.entries.len() + entries.len() > self.limit {
+            self.make_room()?;
         }
-        self.bytes += entries.len();
-        if self.bytes > self.limit { self.make_room() } else { Ok(()) }
+        if self.entries.capacity() - self.entries.len() < entries.len() {
+            let twice = self.entries.len().min(self.limit.saturating_sub(self.entries.len()));
+            self.entries.reserve_exact(twice.max(entries.len()));
+        }
+        self.entries.extend_from_slice(entries);
+        Ok(())
     }
 
     fn make_room(&mut self) -> Result<()> {
-        self.bytes = 0;
+        sort(self.layout, &mut self.entries);
         if !self.layout.keeps_all() {
-            for partition in &mut self.partitions {
-                sort(self.layout, partition);
-                keep_one(self.layout, partition);
-                self.bytes += partition.len();
+            keep_one(self.layout, &mut self.entries);
+            // Otherwise few more would fit before the next time.
+            if self.entries.len() <= self.limit / 2 {
+                return Ok(());
             }
         }
-        // Otherwise few more would fit before the next time.
-        if self.layout.keeps_all() || self.bytes > self.limit / 2 {
-            let spill = match &mut self.spill {
-                Some(spill) => spill,
-                none => none.insert(Spill::new()?),
-            };
-            for (number, partition) in self.partitions.iter_mut().enumerate() {
-                spill.write(number, partition)?;
-                partition.clear();
-            }
-            self.bytes = 0;
-        }
+        self.spill()
+    }
+
+    /// Moves what is sorted to the file.
+    fn spill(&mut self) -> Result<()> {
+        let spill = match &mut self.spill {
+            Some(spill) => spill,
+            none => none.insert(Spill::new()?),
+        };
+        spill.write(self.layout, &self.entries)?;
+        self.entries.clear();
         Ok(())
     }
 
@@ -184,40 +208,78 @@ impl Entries {
         self.spill.as_ref().map_or(0, |spill| spill.end)
     }
 
-    /// Goes through the versions of each key, from the oldest to the newest: all of them, or the newest ones that are left.
-    pub(super) fn each_key(mut self, mut each: impl FnMut(&[EntryVersion<'_>]) -> Result<()>) -> Result<()> {
-        let layout = self.layout;
-        for number in 0..PARTITIONS {
-            let mut partition = std::mem::take(&mut self.partitions[number]);
-            if let Some(spill) = &self.spill {
-                spill.read(number, &mut partition)?;
-            }
-            sort(layout, &mut partition);
-            let mut versions: Vec<EntryVersion<'_>> = Vec::new();
-            for bytes in partition.chunks_exact(layout.width()) {
-                let version = EntryVersion { bytes, layout };
-                if versions.last().is_some_and(|last| last.key() != version.key()) {
-                    each(&versions)?;
-                    versions.clear();
-                }
-                versions.push(version);
-            }
-            if !versions.is_empty() {
-                each(&versions)?;
+    /// Goes through the versions of one key after the other, from the oldest to the newest: all of them, or those that are left.
+    pub(super) fn each_version(mut self, mut each: impl FnMut(VersionOfKey<'_>)) -> Result<()> {
+        sort(self.layout, &mut self.entries);
+        if self.spill.is_some() {
+            self.spill()?;
+        }
+        let Self { layout, entries, limit, spill } = self;
+        let Some(spill) = spill else {
+            each_of(layout, &entries, &mut each);
+            return Ok(());
+        };
+        drop(entries);
+        let mut entries = Vec::new();
+        for partition in 0..PARTITIONS {
+            if spill.bytes(partition) > limit / 2 {
+                spill.merge(partition, layout, limit / 2, &mut each)?;
+            } else {
+                spill.read(partition, &mut entries)?;
+                sort(layout, &mut entries);
+                each_of(layout, &entries, &mut each);
             }
         }
         Ok(())
     }
 }
 
+/// Goes through sorted entries.
+fn each_of(layout: EntryLayout, entries: &[u8], each: &mut impl FnMut(VersionOfKey<'_>)) {
+    let mut entries = entries.chunks_exact(layout.width()).peekable();
+    let mut before = None;
+    while let Some(bytes) = entries.next() {
+        each(VersionOfKey::new(layout, before, bytes, entries.peek().copied()));
+        before = Some(bytes);
+    }
+}
+
 /// The widths that entries can have.
 fn sort(layout: EntryLayout, entries: &mut [u8]) {
     match layout.width() {
-        28 => entries.as_chunks_mut::<28>().0.sort_unstable(),
-        44 => entries.as_chunks_mut::<44>().0.sort_unstable(),
-        45 => entries.as_chunks_mut::<45>().0.sort_unstable(),
-        61 => entries.as_chunks_mut::<61>().0.sort_unstable(),
+        28 => sort_entries(entries.as_chunks_mut::<28>().0),
+        44 => sort_entries(entries.as_chunks_mut::<44>().0),
+        45 => sort_entries(entries.as_chunks_mut::<45>().0),
+        61 => sort_entries(entries.as_chunks_mut::<61>().0),
         width => unreachable!("no entry has {width} bytes"),
+    }
+}
+
+/// Sorts by the first byte, which is that of a digest, and then parts that fit into caches.
+fn sort_entries<const WIDTH: usize>(entries: &mut [[u8; WIDTH]]) {
+    let mut ends = [0; PARTITIONS];
+    for entry in &*entries {
+        ends[usize::from(entry[0])] += 1;
+    }
+    let (mut next, mut start) = ([0; PARTITIONS], 0);
+    for (next, end) in next.iter_mut().zip(&mut ends) {
+        *next = start;
+        *end += start;
+        start = *end;
+    }
+    let starts = next;
+    for partition in 0..PARTITIONS {
+        while next[partition] < ends[partition] {
+            let place = usize::from(entries[next[partition]][0]);
+            entries.swap(next[partition], next[place]);
+            next[place] += 1;
+        }
+    }
+    for (start, end) in starts.into_iter().zip(ends) {
+        entries[start..end].sort_unstable_by(|one, other| {
+            let front = |entry: &[u8; WIDTH]| entry.first_chunk().map(|eight| u64::from_be_bytes(*eight));
+            front(one).cmp(&front(other)).then_with(|| one.cmp(other))
+        });
     }
 }
 
@@ -242,12 +304,12 @@ fn keep_one(layout: EntryLayout, entries: &mut Vec<u8>) {
     entries.truncate(kept);
 }
 
-/// Entries that did not fit into memory.
+/// Entries that did not fit into memory, in sorted runs.
 #[derive(Debug)]
 struct Spill {
     file: File,
     end: u64,
-    /// Where the pieces of each partition stand, with their lengths.
+    /// Where the pieces of each partition stand, one of each run, with their lengths.
     pieces: Vec<Vec<(u64, usize)>>,
 }
 
@@ -257,23 +319,103 @@ impl Spill {
         Ok(Self { file, end: 0, pieces: vec![Vec::new(); PARTITIONS] })
     }
 
-    fn write(&mut self, partition: usize, entries: &[u8]) -> Result<()> {
-        if entries.is_empty() {
-            return Ok(());
-        }
+    /// Writes entries that are sorted.
+    fn write(&mut self, layout: EntryLayout, entries: &[u8]) -> Result<()> {
         self.file.write_all(entries).map_err(|error| failed(&error))?;
-        self.pieces[partition].push((self.end, entries.len()));
-        self.end += entries.len() as u64;
+        let mut rest = entries;
+        while let Some(first) = rest.first() {
+            let of_partition = rest.chunks_exact(layout.width()).take_while(|entry| entry[0] == *first);
+            let length = of_partition.count() * layout.width();
+            self.pieces[usize::from(*first)].push((self.end, length));
+            self.end += length as u64;
+            rest = &rest[length..];
+        }
         Ok(())
     }
 
+    /// Bytes of a partition.
+    fn bytes(&self, partition: usize) -> usize {
+        self.pieces[partition].iter().map(|(_, length)| length).sum()
+    }
+
+    /// Reads a partition, piece after piece.
     fn read(&self, partition: usize, entries: &mut Vec<u8>) -> Result<()> {
+        entries.resize(self.bytes(partition), 0);
+        let mut rest = &mut entries[..];
         for (at, length) in &self.pieces[partition] {
-            let start = entries.len();
-            entries.resize(start + length, 0);
-            self.file.read_exact_at(&mut entries[start..], *at).map_err(|error| failed(&error))?;
+            let (piece, after) = rest.split_at_mut(*length);
+            self.file.read_exact_at(piece, *at).map_err(|error| failed(&error))?;
+            rest = after;
         }
         Ok(())
+    }
+
+    /// Goes through a partition that is too large to be read as a whole, as one of few keys with very many versions may be.
+    fn merge(
+        &self,
+        partition: usize,
+        layout: EntryLayout,
+        memory: usize,
+        each: &mut impl FnMut(VersionOfKey<'_>),
+    ) -> Result<()> {
+        let pieces = &self.pieces[partition];
+        let at_once = (memory / pieces.len().max(1) / layout.width()).clamp(1, 1024) * layout.width();
+        let mut readers: Vec<_> = pieces
+            .iter()
+            .map(|(at, length)| PieceReader {
+                file: &self.file,
+                at: *at,
+                left: *length,
+                at_once,
+                width: layout.width(),
+                buffer: Vec::new(),
+                next: 0,
+            })
+            .collect();
+        let mut heads = BinaryHeap::new();
+        for (number, reader) in readers.iter_mut().enumerate() {
+            heads.extend(reader.next()?.map(|entry| Reverse((entry, number))));
+        }
+        let mut before = None;
+        while let Some(Reverse((entry, number))) = heads.pop() {
+            heads.extend(readers[number].next()?.map(|entry| Reverse((entry, number))));
+            let after = heads.peek().map(|Reverse((entry, _))| &entry[..]);
+            let before_it = before.as_ref().map(|entry: &[u8; WIDEST]| &entry[..layout.width()]);
+            each(VersionOfKey::new(layout, before_it, &entry[..layout.width()], after));
+            before = Some(entry);
+        }
+        Ok(())
+    }
+}
+
+/// A sorted piece that is read some entries at a time.
+struct PieceReader<'f> {
+    file: &'f File,
+    at: u64,
+    left: usize,
+    at_once: usize,
+    width: usize,
+    buffer: Vec<u8>,
+    /// Where the next entry stands in the buffer.
+    next: usize,
+}
+
+impl PieceReader<'_> {
+    fn next(&mut self) -> Result<Option<[u8; WIDEST]>> {
+        if self.next == self.buffer.len() {
+            if self.left == 0 {
+                return Ok(None);
+            }
+            self.buffer.resize(self.at_once.min(self.left), 0);
+            self.file.read_exact_at(&mut self.buffer, self.at).map_err(|error| failed(&error))?;
+            self.at += self.buffer.len() as u64;
+            self.left -= self.buffer.len();
+            self.next = 0;
+        }
+        let mut entry = [0; WIDEST];
+        entry[..self.width].copy_from_slice(&self.buffer[self.next..self.next + self.width]);
+        self.next += self.width;
+        Ok(Some(entry))
     }
 }
 
@@ -335,14 +477,18 @@ mod tests {
             entry.write(layout, &mut bytes);
             entries.add(&bytes).unwrap();
         }
-        let mut found = BTreeMap::new();
+        let mut found = BTreeMap::<_, Vec<_>>::new();
+        let mut is_within = false;
         entries
-            .each_key(|versions| {
-                let positions = versions.iter().map(|version| version.position()).collect();
-                assert!(found.insert(versions[0].key()[0], positions).is_none(), "a key comes once");
-                Ok(())
+            .each_version(|VersionOfKey { version, before, is_newest }| {
+                let of_key: &mut Vec<_> = found.entry(version.key()[0]).or_default();
+                assert_eq!(of_key.is_empty(), !is_within, "a key comes once");
+                assert_eq!(before.map(EntryVersion::position), of_key.last().copied());
+                of_key.push(version.position());
+                is_within = !is_newest;
             })
             .unwrap();
+        assert!(!is_within, "the last version is the newest of its key");
         found
     }
 

@@ -10,12 +10,12 @@ use arrow_schema::SchemaRef;
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::bitmap::Bitmap;
 use super::columns::{OutputColumns, RunOrigin};
-use super::entries::{Entries, EntryVersion, Keep, RowPosition};
+use super::entries::{Entries, EntryVersion, Keep, VersionOfKey};
 use super::keys::KeyMembers;
 use super::objects::LakeObject;
 use super::paths::for_each_member;
@@ -83,6 +83,8 @@ pub struct LakeTable {
 
 /// Batches that wait to be taken.
 const BATCHES_AHEAD: usize = 2;
+/// Objects that wait to be read, if memory allows.
+const OBJECTS_AHEAD: usize = 2;
 /// Objects, and records of each, that the columns of a JSON lake are inferred from.
 const SAMPLED_OBJECTS: usize = 32;
 const SAMPLED_RECORDS: usize = 1_000;
@@ -382,11 +384,12 @@ impl LakeTable {
         };
         let scan = Scan::new(rule, self.view == View::History);
         let layout = scan.layout;
-        let limit = usize::try_from(self.memory / 5 * 2).unwrap_or(usize::MAX);
+        let limit = usize::try_from(self.memory / 4).unwrap_or(usize::MAX);
         let entries = Mutex::new(Entries::new(scan.layout, limit));
         let mut rows: Vec<Bitmap> = vec![Bitmap::default(); found.len()];
         let context = Arc::new((scan, entries));
-        let at_once = at_once(self.memory / 5 * 2, found.iter().flatten().map(|object| &**object));
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let at_once = at_once(self.memory / 2, found.iter().flatten().map(|object| &**object), cores);
         // What earlier runs say is not wanted.
         let first_run = self.changed_after.map_or(0, |after| {
             let before = runs.all[first..].partition_point(|run| run.committed_at <= after);
@@ -622,21 +625,11 @@ struct Chosen {
 
 impl Chosen {
     fn choose(mut self, entries: Entries, keep: Keep) -> Result<Self> {
-        entries.each_key(|versions| {
-            let one = match keep {
-                Keep::Oldest => versions.first(),
-                Keep::Newest => versions.last(),
-                Keep::All => {
-                    self.changes(versions);
-                    None
-                }
-            };
-            if let Some((one, at)) = one.and_then(|one| Some((one, one.position()?)))
-                && one.run() >= self.first_run
-            {
-                self.rows[at.object as usize].set(at.row);
-            }
-            Ok(())
+        entries.each_version(|VersionOfKey { version, before, is_newest }| match keep {
+            Keep::Oldest if before.is_none() => self.set(version),
+            Keep::Newest if is_newest => self.set(version),
+            Keep::Oldest | Keep::Newest => {}
+            Keep::All => self.change(version, before),
         })?;
         for deleted in &mut self.deleted {
             deleted.sort_unstable();
@@ -644,27 +637,24 @@ impl Chosen {
         Ok(self)
     }
 
-    /// Of all versions of a record those that differ from the one before, and where it was deleted.
-    fn changes(&mut self, versions: &[EntryVersion<'_>]) {
-        let mut there: Option<(RowPosition, &[u8])> = None;
-        for version in versions {
-            let is_requested = version.run() >= self.first_run;
-            match (version.position(), there) {
-                (Some(at), _) => {
-                    let is_same = there.is_some_and(|(_, content)| content == version.content());
-                    if is_requested && !is_same {
-                        self.rows[at.object as usize].set(at.row);
-                    }
-                    there = Some((at, version.content()));
-                }
-                (None, Some((at, _))) => {
-                    if is_requested {
-                        self.deleted[at.object as usize].push((at.row, version.run()));
-                    }
-                    there = None;
-                }
-                (None, None) => {}
+    fn set(&mut self, version: EntryVersion<'_>) {
+        if let Some(at) = version.position()
+            && version.run() >= self.first_run
+        {
+            self.rows[at.object as usize].set(at.row);
+        }
+    }
+
+    /// Of all versions of a record those count that differ from the one before, and where it was deleted.
+    fn change(&mut self, version: EntryVersion<'_>, before: Option<EntryVersion<'_>>) {
+        let there = before.and_then(|before| Some((before.position()?, before.content())));
+        match (version.position(), there) {
+            (Some(_), Some((_, content))) if content == version.content() => {}
+            (Some(_), _) => self.set(version),
+            (None, Some((at, _))) if version.run() >= self.first_run => {
+                self.deleted[at.object as usize].push((at.row, version.run()));
             }
+            (None, _) => {}
         }
     }
 }
@@ -792,11 +782,10 @@ async fn objects_of(sink: &dyn Sink, run: &CommittedRun, number: usize) -> Resul
     Ok(objects)
 }
 
-/// How many objects are worked on at the same time, where all of them may take `memory`.
-fn at_once<'o>(memory: u64, objects: impl Iterator<Item = &'o LakeObject>) -> usize {
+/// How many objects there may be at the same time, where all of them may take `memory`: one at least.
+fn at_once<'o>(memory: u64, objects: impl Iterator<Item = &'o LakeObject>, most: usize) -> usize {
     let largest = objects.map(LakeObject::memory).max().unwrap_or(1).max(1);
-    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-    usize::try_from(memory / largest).unwrap_or(usize::MAX).clamp(1, cores)
+    usize::try_from(memory / largest).unwrap_or(usize::MAX).clamp(1, most)
 }
 
 fn stop_if_requested(stop: &Stop) -> Result<()> {
@@ -842,21 +831,23 @@ impl LakePlan {
     }
 
     async fn send(self: Arc<Self>, sender: mpsc::Sender<RecordBatch>, stop: Stop) -> Result<LakeReport> {
-        let largest = self.objects.iter().map(|counted| counted.object.memory()).max().unwrap_or(0);
-        let ahead = if largest > self.memory / 8 { 1 } else { 2 };
         let needs_records = self.columns.needs_records() || self.filter.is_some();
-        let (bytes, mut stored) = mpsc::channel::<Bytes>(ahead);
+        // Of objects that are read and objects that wait to be.
+        let objects = self.objects.iter().map(|counted| &*counted.object);
+        let held = Arc::new(Semaphore::new(at_once(self.memory / 2, objects, OBJECTS_AHEAD + 1)));
+        let (bytes, mut stored) = mpsc::channel::<(Bytes, OwnedSemaphorePermit)>(OBJECTS_AHEAD);
         let fetching = {
             let (plan, stop) = (Arc::clone(&self), stop.clone());
             AbortOnDropHandle::new(tokio::spawn(async move {
                 for counted in &plan.objects {
                     stop_if_requested(&stop)?;
+                    let Ok(permit) = Arc::clone(&held).acquire_owned().await else { break };
                     let stored = if needs_records {
                         read_stored(&*plan.sink, &counted.object.entry).await?
                     } else {
                         Bytes::new()
                     };
-                    if bytes.send(stored).await.is_err() {
+                    if bytes.send((stored, permit)).await.is_err() {
                         break;
                     }
                 }
@@ -874,7 +865,7 @@ impl LakePlan {
             for counted in &plan.objects {
                 stop_if_requested(&stop)?;
                 // Why nothing comes is known by whoever fetches.
-                let Some(stored) = stored.blocking_recv() else { return Ok(None) };
+                let Some((stored, _permit)) = stored.blocking_recv() else { return Ok(None) };
                 let tables = plan.tables[counted.object.run].as_deref();
                 if counted.rows.count() > 0 {
                     rows.take(&counted.object, &stored, tables, &counted.rows, &mut emit)?;
