@@ -32,7 +32,8 @@ def ours(lake: str, _: str, columns: list[str]) -> Iterable[Any]:
 
     started()
     table = circulate_core.lake(lake).table(STREAM, columns=columns or None)
-    return pa.RecordBatchReader.from_stream(table)
+    batches: Iterable[Any] = pa.RecordBatchReader.from_stream(table)
+    return batches
 
 
 def duckdb(lake: str, format_: str, columns: list[str], memory_limit: str | None = None) -> Iterable[Any]:
