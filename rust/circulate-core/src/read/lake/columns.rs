@@ -145,13 +145,13 @@ impl OutputColumns {
         origins: &[RunOrigin],
     ) -> Result<RecordBatch> {
         let origin = |row: &BuiltRow| &origins[row.0 as usize];
-        let strings = |text: &dyn Fn(&BuiltRow) -> Arc<str>| -> ArrayRef {
-            Arc::new(rows.iter().map(|row| Some(text(row))).collect::<StringArray>())
+        let strings = |text: fn(&RunOrigin) -> &str| -> ArrayRef {
+            Arc::new(StringArray::from_iter_values(rows.iter().map(|row| text(origin(row)))))
         };
         let column = |pick: &Pick| -> Result<ArrayRef> {
             Ok(match pick {
-                Pick::Account => strings(&|row| Arc::clone(&origin(row).account)),
-                Pick::RunId => strings(&|row| Arc::clone(&origin(row).run_id)),
+                Pick::Account => strings(|origin| &origin.account),
+                Pick::RunId => strings(|origin| &origin.run_id),
                 Pick::CommittedAt => {
                     let times = rows.iter().map(|row| origin(row).committed_at.as_microsecond());
                     Arc::new(TimestampMicrosecondArray::from_iter_values(times).with_timezone("UTC"))

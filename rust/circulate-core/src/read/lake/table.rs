@@ -389,7 +389,8 @@ impl LakeTable {
         let mut rows: Vec<Bitmap> = vec![Bitmap::default(); found.len()];
         let context = Arc::new((scan, entries));
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let at_once = at_once(self.memory / 2, found.iter().flatten().map(|object| &**object), cores);
+        let at_once =
+            at_once(for_objects(self.memory), found.iter().flatten().map(|object| &**object), cores);
         // What earlier runs say is not wanted.
         let first_run = self.changed_after.map_or(0, |after| {
             let before = runs.all[first..].partition_point(|run| run.committed_at <= after);
@@ -782,6 +783,11 @@ async fn objects_of(sink: &dyn Sink, run: &CommittedRun, number: usize) -> Resul
     Ok(objects)
 }
 
+/// What of the memory objects may take: keys take a quarter in the first pass, and batches what is left.
+fn for_objects(memory: u64) -> u64 {
+    memory / 8 * 5
+}
+
 /// How many objects there may be at the same time, where all of them may take `memory`: one at least.
 fn at_once<'o>(memory: u64, objects: impl Iterator<Item = &'o LakeObject>, most: usize) -> usize {
     let largest = objects.map(LakeObject::memory).max().unwrap_or(1).max(1);
@@ -834,7 +840,7 @@ impl LakePlan {
         let needs_records = self.columns.needs_records() || self.filter.is_some();
         // Of objects that are read and objects that wait to be.
         let objects = self.objects.iter().map(|counted| &*counted.object);
-        let held = Arc::new(Semaphore::new(at_once(self.memory / 2, objects, OBJECTS_AHEAD + 1)));
+        let held = Arc::new(Semaphore::new(at_once(for_objects(self.memory), objects, OBJECTS_AHEAD + 1)));
         let (bytes, mut stored) = mpsc::channel::<(Bytes, OwnedSemaphorePermit)>(OBJECTS_AHEAD);
         let fetching = {
             let (plan, stop) = (Arc::clone(&self), stop.clone());
