@@ -113,7 +113,7 @@ def compare(rounds: int, lake: Lake, columns: str) -> dict[str, list[Run]]:
     """Run all contenders in turn, as often as requested, until one fails; check that they found the same."""
     runs: dict[str, list[Run]] = {name: [] for name in WAYS}
     found = None
-    for number in range(rounds + 1):
+    for number in range(1, rounds + 1):
         for name, own in runs.items():
             run = measure(lake, name, columns)
             if run is None:
@@ -123,9 +123,7 @@ def compare(rounds: int, lake: Lake, columns: str) -> dict[str, list[Run]]:
                 message = f"{name} found {run.rows:,} rows with the sum {run.sum}, expected {found}"
                 raise SystemExit(message)
             complain(f"run {number} of {rounds}, {name}: {run.wall:.2f} s")
-            # The first round brings the files into the page cache.
-            if number:
-                own.append(run)
+            own.append(run)
     return runs
 
 
@@ -170,7 +168,7 @@ def facts(options: argparse.Namespace, *, load_before: float) -> str:
     """Return what the figures depend on, and how to get them again."""
     requested = f"--keys {options.keys} --runs {options.runs} --format {' '.join(options.format)}"
     lines = [
-        f"{options.runs} runs each, taking turns, after one that is not counted. All had the same rows.",
+        f"{options.runs} runs each, taking turns, over files that were just written. All had the same rows.",
         f"duckdb {version('duckdb')}, as many threads as cores; Python {sys.version.split()[0]}.",
         f"{cores()} cores, {processor()}.",
         f"Load average of the last minute: {load_before:.2f} before, {os.getloadavg()[0]:.2f} after the runs.",
