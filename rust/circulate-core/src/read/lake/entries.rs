@@ -138,11 +138,12 @@ pub(super) struct VersionOfKey<'e> {
 impl<'e> VersionOfKey<'e> {
     /// An entry with its neighbours, which may be of other keys.
     fn new(layout: EntryLayout, before: Option<&'e [u8]>, bytes: &'e [u8], after: Option<&[u8]>) -> Self {
-        let is_of_key = |other: &&[u8]| other[..KEY_BYTES] == bytes[..KEY_BYTES];
+        let version = EntryVersion { bytes, layout };
+        let before = before.map(|bytes| EntryVersion { bytes, layout });
         Self {
-            version: EntryVersion { bytes, layout },
-            before: before.filter(is_of_key).map(|bytes| EntryVersion { bytes, layout }),
-            is_newest: !after.as_ref().is_some_and(is_of_key),
+            version,
+            before: before.filter(|before| before.key() == version.key()),
+            is_newest: after.is_none_or(|after| after[..KEY_BYTES] != *version.key()),
         }
     }
 }
@@ -156,7 +157,7 @@ fn number(bytes: &[u8]) -> u32 {
 pub(super) struct Entries {
     layout: EntryLayout,
     /// What is in memory, one after the other. In one piece, so that all of it is given back at once.
-    entries: Vec<u8>,
+    held: Vec<u8>,
     limit: usize,
     spill: Option<Spill>,
 }
@@ -164,28 +165,28 @@ pub(super) struct Entries {
 impl Entries {
     /// Takes about `limit` bytes of memory.
     pub(super) fn new(layout: EntryLayout, limit: usize) -> Self {
-        Self { layout, entries: Vec::new(), limit, spill: None }
+        Self { layout, held: Vec::new(), limit, spill: None }
     }
 
     /// Adds entries that stand one after the other.
     pub(super) fn add(&mut self, entries: &[u8]) -> Result<()> {
-        if self.entries.len() + entries.len() > self.limit {
+        if self.held.len() + entries.len() > self.limit {
             self.make_room()?;
         }
-        if self.entries.capacity() - self.entries.len() < entries.len() {
-            let twice = self.entries.len().min(self.limit.saturating_sub(self.entries.len()));
-            self.entries.reserve_exact(twice.max(entries.len()));
+        if self.held.capacity() - self.held.len() < entries.len() {
+            let twice = self.held.len().min(self.limit.saturating_sub(self.held.len()));
+            self.held.reserve_exact(twice.max(entries.len()));
         }
-        self.entries.extend_from_slice(entries);
+        self.held.extend_from_slice(entries);
         Ok(())
     }
 
     fn make_room(&mut self) -> Result<()> {
-        sort(self.layout, &mut self.entries);
+        sort(self.layout, &mut self.held);
         if !self.layout.keeps_all() {
-            keep_one(self.layout, &mut self.entries);
+            keep_one(self.layout, &mut self.held);
             // Otherwise few more would fit before the next time.
-            if self.entries.len() <= self.limit / 2 {
+            if self.held.len() <= self.limit / 2 {
                 return Ok(());
             }
         }
@@ -198,8 +199,8 @@ impl Entries {
             Some(spill) => spill,
             none => none.insert(Spill::new()?),
         };
-        spill.write(self.layout, &self.entries)?;
-        self.entries.clear();
+        spill.write(self.layout, &self.held)?;
+        self.held.clear();
         Ok(())
     }
 
@@ -210,16 +211,16 @@ impl Entries {
 
     /// Goes through the versions of one key after the other, from the oldest to the newest: all of them, or those that are left.
     pub(super) fn each_version(mut self, mut each: impl FnMut(VersionOfKey<'_>)) -> Result<()> {
-        sort(self.layout, &mut self.entries);
+        sort(self.layout, &mut self.held);
         if self.spill.is_some() {
             self.spill()?;
         }
-        let Self { layout, entries, limit, spill } = self;
+        let Self { layout, held, limit, spill } = self;
         let Some(spill) = spill else {
-            each_of(layout, &entries, &mut each);
+            each_of(layout, &held, &mut each);
             return Ok(());
         };
-        drop(entries);
+        drop(held);
         let mut entries = Vec::new();
         for partition in 0..PARTITIONS {
             if spill.bytes(partition) > limit / 2 {

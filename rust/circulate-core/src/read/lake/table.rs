@@ -388,9 +388,7 @@ impl LakeTable {
         let entries = Mutex::new(Entries::new(scan.layout, limit));
         let mut rows: Vec<Bitmap> = vec![Bitmap::default(); found.len()];
         let context = Arc::new((scan, entries));
-        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let at_once =
-            at_once(for_objects(self.memory), found.iter().flatten().map(|object| &**object), cores);
+        let at_once = at_once(self.memory, found.iter().flatten().map(|object| &**object), cores());
         // What earlier runs say is not wanted.
         let first_run = self.changed_after.map_or(0, |after| {
             let before = runs.all[first..].partition_point(|run| run.committed_at <= after);
@@ -783,15 +781,15 @@ async fn objects_of(sink: &dyn Sink, run: &CommittedRun, number: usize) -> Resul
     Ok(objects)
 }
 
-/// What of the memory objects may take: keys take a quarter in the first pass, and batches what is left.
-fn for_objects(memory: u64) -> u64 {
-    memory / 8 * 5
-}
-
-/// How many objects there may be at the same time, where all of them may take `memory`: one at least.
+/// How many objects there may be at the same time, one at least. They may take five eighths of the memory; keys take a quarter in the
+/// first pass, and batches what is left.
 fn at_once<'o>(memory: u64, objects: impl Iterator<Item = &'o LakeObject>, most: usize) -> usize {
     let largest = objects.map(LakeObject::memory).max().unwrap_or(1).max(1);
-    usize::try_from(memory / largest).unwrap_or(usize::MAX).clamp(1, most)
+    usize::try_from(memory / 8 * 5 / largest).unwrap_or(usize::MAX).clamp(1, most)
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZero::get)
 }
 
 fn stop_if_requested(stop: &Stop) -> Result<()> {
@@ -840,8 +838,8 @@ impl LakePlan {
         let needs_records = self.columns.needs_records() || self.filter.is_some();
         // Of objects that are read and objects that wait to be.
         let objects = self.objects.iter().map(|counted| &*counted.object);
-        let held = Arc::new(Semaphore::new(at_once(for_objects(self.memory), objects, OBJECTS_AHEAD + 1)));
-        let (bytes, mut stored) = mpsc::channel::<(Bytes, OwnedSemaphorePermit)>(OBJECTS_AHEAD);
+        let held = Arc::new(Semaphore::new(at_once(self.memory, objects, OBJECTS_AHEAD + 1)));
+        let (bytes, mut stored) = mpsc::channel::<(OwnedSemaphorePermit, Bytes)>(OBJECTS_AHEAD);
         let fetching = {
             let (plan, stop) = (Arc::clone(&self), stop.clone());
             AbortOnDropHandle::new(tokio::spawn(async move {
@@ -853,7 +851,7 @@ impl LakePlan {
                     } else {
                         Bytes::new()
                     };
-                    if bytes.send((stored, permit)).await.is_err() {
+                    if bytes.send((permit, stored)).await.is_err() {
                         break;
                     }
                 }
@@ -871,7 +869,7 @@ impl LakePlan {
             for counted in &plan.objects {
                 stop_if_requested(&stop)?;
                 // Why nothing comes is known by whoever fetches.
-                let Some((stored, _permit)) = stored.blocking_recv() else { return Ok(None) };
+                let Some((_permit, stored)) = stored.blocking_recv() else { return Ok(None) };
                 let tables = plan.tables[counted.object.run].as_deref();
                 if counted.rows.count() > 0 {
                     rows.take(&counted.object, &stored, tables, &counted.rows, &mut emit)?;
