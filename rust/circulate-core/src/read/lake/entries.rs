@@ -271,9 +271,9 @@ fn sort_entries<const WIDTH: usize>(entries: &mut [[u8; WIDTH]]) {
     let starts = next;
     for partition in 0..PARTITIONS {
         while next[partition] < ends[partition] {
-            let place = usize::from(entries[next[partition]][0]);
-            entries.swap(next[partition], next[place]);
-            next[place] += 1;
+            let bucket = usize::from(entries[next[partition]][0]);
+            entries.swap(next[partition], next[bucket]);
+            next[bucket] += 1;
         }
     }
     for (start, end) in starts.into_iter().zip(ends) {

@@ -783,9 +783,9 @@ async fn objects_of(sink: &dyn Sink, run: &CommittedRun, number: usize) -> Resul
 
 /// How many objects there may be at the same time, one at least. They may take five eighths of the memory; keys take a quarter in the
 /// first pass, and batches what is left.
-fn at_once<'o>(memory: u64, objects: impl Iterator<Item = &'o LakeObject>, most: usize) -> usize {
+fn at_once<'o>(memory: u64, objects: impl Iterator<Item = &'o LakeObject>, limit: usize) -> usize {
     let largest = objects.map(LakeObject::memory).max().unwrap_or(1).max(1);
-    usize::try_from(memory / 8 * 5 / largest).unwrap_or(usize::MAX).clamp(1, most)
+    usize::try_from(memory / 8 * 5 / largest).unwrap_or(usize::MAX).clamp(1, limit)
 }
 
 fn cores() -> usize {
