@@ -18,6 +18,7 @@ import pytest
 from support.changing import random_by
 from support.http_server import Handler, Reply, Server
 from support.packages import write
+from support.stored_entries import stored_keys
 
 import circulate_core
 from circulate_core import Lake, LakeTable, Report, _core
@@ -325,14 +326,6 @@ def test_children_of_deleted_parents_and_members_that_left_are_not_current(tmp_p
         assert found == sorted((group, name) for group, names in told.org.members.items() for name in names)
 
 
-def _stored_keys(content: bytes) -> Iterator[bytes]:
-    """Give the keys of a file: groups of parents (16 bytes), of how many keys there are (8), and of keys (16 each)."""
-    while content:
-        end = 24 + 16 * int.from_bytes(content[16:24])
-        yield from (content[at : at + 16] for at in range(24, end, 16))
-        content = content[end:]
-
-
 def readers_own(lake: Lake) -> dict[str, datetime]:
     """Return who is current by a reader that shares no code with ours: JSON, and libraries of others."""
     place = Path(lake.location)
@@ -347,7 +340,7 @@ def readers_own(lake: Lake) -> dict[str, datetime]:
     for _, _, index in sorted(runs, key=lambda run: run[:2]):
         gone = set()
         for named in (index.get("deletes") or {}).get("files", []):
-            gone |= set(_stored_keys((place / named["key"]).read_bytes()))
+            gone |= {key for _, key in stored_keys((place / named["key"]).read_bytes())}
         current = {name: time for name, time in current.items() if key_digest(name) not in gone}
         for reference in index["parts"]:
             part = json.loads((place / reference["key"]).read_text())

@@ -11,9 +11,7 @@ from typing import Any
 from circulate_practice.compare import split_array
 from support.cli import Cli, Done
 from support.places import Bucket, Folder, Place
-
-KEY_BYTES, SCOPE_BYTES = 32, 17
-"""Bytes of an entry in a file of keys, and in one of parents."""
+from support.stored_entries import stored_keys, stored_scopes
 
 
 @dataclass(frozen=True)
@@ -85,8 +83,10 @@ class Promoting:
                 found += records
         entries = entry_files(index)
         for entry in entries:
-            size = SCOPE_BYTES if "/scopes-" in entry["key"] else KEY_BYTES
-            assert len(read(lake, entry)) == size * entry["entries"]
+            stored = read(lake, entry)
+            of_file = list(stored_scopes(stored) if "/scopes-" in entry["key"] else stored_keys(stored))
+            assert len(of_file) == entry["entries"]
+            assert of_file == sorted(set(of_file))
         assert set(keys(lake)) == named | {entry["key"] for entry in entries}
         totals = index["totals"]
         assert (totals["records"], totals["objects"]) == (

@@ -939,15 +939,15 @@ mod tests {
             1 => format!("{{\"t\":{number}}}"),
             _ => format!("{{\"x\":\"{}\",\"t\":\"{number}\"}}", "é".repeat(number % 50)),
         };
-        let most = max_spans(&watch());
-        for count in [most - 1, most, most + 1, 2 * most + 7] {
+        let limit = max_spans(&watch());
+        for count in [limit - 1, limit, limit + 1, 2 * limit + 7] {
             let records: Vec<_> = (0..count).map(record).collect();
             let page = format!("[{}]", records.join(" ,"));
             for in_memory in [u64::MAX, 10] {
                 let limits = PageLimits { in_memory, ..PageLimits::default() };
                 let page = read_page(response(pieces(&page, 9_999)), &watch(), limits).await.unwrap();
                 assert_eq!(page.record_count(), count);
-                assert!(page.split.records.len() <= most && page.split.record_fields.len() <= most);
+                assert!(page.split.records.len() <= limit && page.split.record_fields.len() <= limit);
                 let (mut all, mut number) = (page.records(), 0);
                 while let Some(found) = all.next().unwrap() {
                     assert_eq!(found.bytes, records[number].as_bytes());
