@@ -7,6 +7,7 @@ from any thread.
 import threading
 import time
 import uuid
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final, Literal
@@ -28,7 +29,7 @@ class Participant:
         external: Whether it is a process of its own.
         state: Where it stands. `Ready`: it has requested the next event.
         events: Kinds of events it gets.
-        event: Event to give it next.
+        waiting: Events that it has not taken yet: the end of a function that died at once comes after the call that it died of.
         identifier: What it is known by after it registered.
     """
 
@@ -36,7 +37,7 @@ class Participant:
     external: bool = True
     state: State = "Started"
     events: frozenset[str] = frozenset()
-    event: HttpResponse | None = None
+    waiting: deque[HttpResponse] = field(default_factory=deque)
     identifier: str = field(default_factory=lambda: str(uuid.uuid4()))
 
 
@@ -109,9 +110,11 @@ class Life:
         with self.changed:
             participant.state = "Ready"
             self.changed.notify_all()
-            self.changed.wait_for(lambda: participant.event or self._over)
-            event, participant.event = participant.event, None
-            return event
+            self.changed.wait_for(lambda: participant.waiting or self._over)
+            if not participant.waiting:
+                return None
+            participant.state = "Running"
+            return participant.waiting.popleft()
 
     def begin(self, request_id: str, event_for: Callable[[Participant], HttpResponse]) -> None:
         """Hand an invocation to all who registered for them."""
@@ -161,7 +164,7 @@ class Life:
     def _offer(self, kind: str, event_for: Callable[[Participant], HttpResponse]) -> None:
         for participant in self.participants:
             if kind in participant.events:
-                participant.event = event_for(participant)
+                participant.waiting.append(event_for(participant))
                 if participant.state == "Ready":
                     participant.state = "Running"
         self.changed.notify_all()

@@ -13,6 +13,8 @@ import pytest
 from support.toys import PATIENCE, add_extension, error, needs_namespaces, processes_with, result, running, toy
 
 from circulate_local import Invocation, LocalLambda, phases
+from circulate_local.http_server import HttpResponse
+from circulate_local.life import Life
 
 pytestmark = needs_namespaces
 
@@ -368,6 +370,18 @@ def test_a_reset_is_reported_with_its_reason(tmp_path: Path, code: str, reason: 
     assert said(failed.logs, "loyal") == [f"got {failed.request_id}", f"got {reason}"]
     assert said(after.logs, "loyal") == [f"got {after.request_id}"]
     assert after.function_error is None
+
+
+def test_an_extension_gets_the_call_that_a_function_died_of_before_the_end() -> None:
+    life = Life(["slow"])
+    (slow,) = life.extensions
+    slow.events = frozenset({"INVOKE", "SHUTDOWN"})
+    # It has requested an event, and takes none of them before both are there.
+    life.begin("call", lambda _: HttpResponse(200, b"call"))
+    life.offer_shutdown(lambda _: HttpResponse(200, b"end"))
+    life.end()
+    events = [life.next_event(slow) for _ in range(3)]
+    assert [event and event.body for event in events] == [b"call", b"end", None]
 
 
 def test_shutdown_ends_after_two_seconds(tmp_path: Path) -> None:
