@@ -29,7 +29,7 @@ class Participant:
         external: Whether it is a process of its own.
         state: Where it stands. `Ready`: it has requested the next event.
         events: Kinds of events it gets.
-        waiting: Events that it has not taken yet: the end of a function that died at once comes after the call that it died of.
+        waiting: Events that it has not taken yet, such as a call and the end of the function that died of it.
         identifier: What it is known by after it registered.
     """
 
