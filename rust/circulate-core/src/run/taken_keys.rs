@@ -4,8 +4,10 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use tokio_util::task::AbortOnDropHandle;
+
 use super::pull::Pull;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::extract::plan::Partition;
 use crate::lake::entry_files::{MAX_FILE, write_entries};
 use crate::lake::external_sort::sort;
@@ -28,6 +30,8 @@ pub(super) struct KeyCollector {
     /// Keys since the last file, and how many there may be.
     newest: Vec<[u8; KEY_ENTRY]>,
     limit: usize,
+    /// What is being written while more are gathered: one file at a time.
+    writing: Option<AbortOnDropHandle<Result<EntryFile>>>,
     files: Vec<EntryFile>,
     next: u64,
     without_key: u64,
@@ -47,6 +51,7 @@ impl KeyCollector {
             builder: KeyBuilder::default(),
             newest: Vec::new(),
             limit: bytes / KEY_ENTRY,
+            writing: None,
             files: Vec::new(),
             next: 0,
             without_key: 0,
@@ -79,25 +84,42 @@ impl KeyCollector {
             }
             None => self.without_key += 1,
         }
-        if self.newest.len() >= self.limit { self.write().await } else { Ok(()) }
+        if self.newest.len() >= self.limit { self.begin_file().await } else { Ok(()) }
     }
 
-    /// Writes what was gathered, sorted, if there is anything.
-    async fn write(&mut self) -> Result<()> {
+    /// Begins to write what was gathered, sorted, if there is anything.
+    async fn begin_file(&mut self) -> Result<()> {
         if self.newest.is_empty() {
             return Ok(());
         }
-        sort(&mut self.newest);
-        let key = |_: &str| self.keys.taken_keys(self.task, self.fence, self.next);
-        self.files.push(write_entries(&*self.sink, key, &self.newest).await?);
-        self.newest.clear();
+        self.end_file().await?;
+        let key = self.keys.taken_keys(self.task, self.fence, self.next);
         self.next += 1;
+        let (sink, mut entries) = (Arc::clone(&self.sink), std::mem::take(&mut self.newest));
+        let written = async move {
+            sort(&mut entries);
+            write_entries(&*sink, |_| key.clone(), &entries).await
+        };
+        self.writing = Some(AbortOnDropHandle::new(tokio::spawn(written)));
+        Ok(())
+    }
+
+    /// Waits for the file that is being written.
+    async fn end_file(&mut self) -> Result<()> {
+        if let Some(writing) = self.writing.take() {
+            let written = writing.await.map_err(|error| {
+                Error::new(ErrorKind::Storage, "write keys", "the worker writing keys ended early")
+                    .caused_by(error)
+            })?;
+            self.files.push(written?);
+        }
         Ok(())
     }
 
     /// What was taken in since this was called last.
     pub(super) async fn finish(&mut self) -> Result<TakenKeys> {
-        self.write().await?;
+        self.begin_file().await?;
+        self.end_file().await?;
         let without_key = std::mem::take(&mut self.without_key);
         Ok(TakenKeys { files: std::mem::take(&mut self.files), without_key })
     }
