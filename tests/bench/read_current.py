@@ -43,12 +43,16 @@ def duckdb(lake: str, format_: str, columns: list[str], memory_limit: str | None
 
     started()
     paths = [str(path) for path in sorted(Path(lake).rglob(ENDS[format_])) if "_circulate" not in path.parts]
-    read = "read_parquet" if format_ == "parquet" else "read_json"
+    # Of JSON it has a buffer for each file, by default of twice 16 MB: a thousand files would not fit in memory.
+    read, more = {
+        "parquet": ("read_parquet", ""),
+        "json": ("read_json", ", format = 'array', maximum_object_size = 1000000"),
+    }[format_]
     connection = duckdb.connect(config={"memory_limit": memory_limit} if memory_limit else {})
     query = NEWEST.format(
         columns=", ".join(columns) or "* exclude (filename, run)",
         run=RUN,
-        files=f"{read}({paths!r}, filename = true, union_by_name = true, hive_partitioning = false)",
+        files=f"{read}({paths!r}, filename = true, hive_partitioning = false{more})",
     )
     batches: Iterable[Any] = connection.sql(query).to_arrow_reader(65_536)
     return batches
