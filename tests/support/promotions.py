@@ -84,7 +84,7 @@ class Promoting:
         entries = entry_files(index)
         for entry in entries:
             stored = read(lake, entry)
-            of_file = list(stored_scopes(stored) if "/scopes-" in entry["key"] else stored_keys(stored))
+            of_file: list[Any] = list(stored_scopes(stored) if "/scopes-" in entry["key"] else stored_keys(stored))
             assert len(of_file) == entry["entries"]
             assert of_file == sorted(set(of_file))
         assert set(keys(lake)) == named | {entry["key"] for entry in entries}
