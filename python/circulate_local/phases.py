@@ -86,6 +86,8 @@ class Phases:
         interpreter = (sys.executable, "-m", "awslambdaric", self._function.handler)
         self._start(life, Command(RUNTIME, interpreter, self._variables, self._places.task))
         life.wait(life.ready, deadline, limit_s)
+        # What was printed until now comes before what the platform says next.
+        self._journal.drain()
         for extension in life.extensions:
             self._journal.write(report.extension(extension))
         return life
@@ -100,6 +102,7 @@ class Phases:
         if reason == "spindown" and self._extensions:
             self._sandbox.signal(RUNTIME, signal.SIGTERM)
             life.wait_for_exit([RUNTIME], RUNTIME_SHUTDOWN_SECONDS)
+            self._journal.drain()
         self._sandbox.signal(RUNTIME, signal.SIGKILL)
         if listeners := life.shutdown_listeners():
             life.offer_shutdown(lambda _: shutdown_event(reason, until - time.monotonic()))
