@@ -297,13 +297,13 @@ def test_after_random_pulls_current_is_the_org_and_at_is_the_org_then(tmp_path: 
         assert ids_and_times(told.table) == of(told.expected)
         for at, users in told.random.sample(told.then, 8):
             assert ids_and_times(told.table.at(at)) == of(users), at
-        assert readers_own(told.lake) == of(told.expected)
+        assert readers_own(told.lake) == duckdbs_own(told.lake) == of(told.expected)
         promoted = Lake(tmp_path / "readers")
         for run in reversed(circulate_core.runs(told.lake, limit=1000)):
             if run.status == "committed":
                 circulate_core.promote(f"{told.lake.location}/{run.manifest}", to=promoted, state=told.lake.state)
         assert ids_and_times(promoted.table("acme.users", catalog=[told.catalog])) == of(told.expected)
-        assert readers_own(promoted) == of(told.expected)
+        assert readers_own(promoted) == duckdbs_own(promoted) == of(told.expected)
 
 
 def test_children_of_deleted_parents_and_members_that_left_are_not_current(tmp_path: Path) -> None:
@@ -326,27 +326,75 @@ def test_children_of_deleted_parents_and_members_that_left_are_not_current(tmp_p
         assert found == sorted((group, name) for group, names in told.org.members.items() for name in names)
 
 
-def readers_own(lake: Lake) -> dict[str, datetime]:
-    """Return who is current by a reader that shares no code with ours: JSON, and libraries of others."""
-    place = Path(lake.location)
-    folder = place / "_circulate/acme/acme/users"
+def committed(lake: Lake) -> list[dict[str, Any]]:
+    """Return the indexes of the runs that have a marker, in the order of commits."""
     runs = []
-    for file in folder.glob("*.json"):
-        index = json.loads(file.read_text())
-        marker = file.with_suffix(".committed")
+    for file in (Path(lake.location) / "_circulate/acme/acme/users").glob("*.json"):
+        index, marker = json.loads(file.read_text()), file.with_suffix(".committed")
         if marker.exists():
             runs.append((_time(json.loads(marker.read_text())["committed_at"]), index["run_id"], index))
+    return [index for _, _, index in sorted(runs, key=lambda run: run[:2])]
+
+
+def deleted_by(place: Path, index: dict[str, Any]) -> set[bytes]:
+    """Return the digests of the keys that a run deleted."""
+    files = (index.get("deletes") or {}).get("files", [])
+    return {key for named in files for _, key in stored_keys((place / named["key"]).read_bytes())}
+
+
+def objects_of(place: Path, index: dict[str, Any]) -> list[Path]:
+    """Return the objects of a run, in order."""
+    parts = [json.loads((place / reference["key"]).read_text()) for reference in index["parts"]]
+    return [place / entry["key"] for part in parts for entry in part["objects"]]
+
+
+def readers_own(lake: Lake) -> dict[str, datetime]:
+    """Return who is current by a reader that shares no code with ours: run after run, by libraries of others."""
+    place = Path(lake.location)
     current: dict[str, datetime] = {}
-    for _, _, index in sorted(runs, key=lambda run: run[:2]):
-        gone = set()
-        for named in (index.get("deletes") or {}).get("files", []):
-            gone |= {key for _, key in stored_keys((place / named["key"]).read_bytes())}
+    for index in committed(lake):
+        gone = deleted_by(place, index)
         current = {name: time for name, time in current.items() if key_digest(name) not in gone}
-        for reference in index["parts"]:
-            part = json.loads((place / reference["key"]).read_text())
-            for entry in part["objects"]:
-                current |= {row["id"]: _time(row["updated"]) for row in _rows(place / entry["key"])}
+        for path in objects_of(place, index):
+            current |= {row["id"]: _time(row["updated"]) for row in _rows(path)}
     return current
+
+
+CURRENT = """
+WITH newest AS (FROM versions QUALIFY row_number() OVER (PARTITION BY id ORDER BY run DESC, position DESC) = 1)
+SELECT id, epoch_us(updated) FROM newest WHERE NOT EXISTS (
+    FROM deleted WHERE deleted.run > newest.run
+    AND digest = left(sha256(encode('s') || unhex(printf('%016x', strlen(id))) || encode(id)), 32)
+)
+"""
+
+
+def duckdbs_own(lake: Lake) -> dict[str, datetime]:
+    """Return the same by one statement of SQL over all versions and all deletes."""
+    place = Path(lake.location)
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("CREATE TABLE versions (run INT, position INT, id VARCHAR, updated TIMESTAMPTZ)")
+        connection.execute("CREATE TABLE deleted (run INT, digest VARCHAR)")
+        for run, index in enumerate(committed(lake)):
+            for digest in deleted_by(place, index):
+                connection.execute("INSERT INTO deleted VALUES (?, ?)", [run, digest.hex()])
+            for number, path in enumerate(objects_of(place, index)):
+                rows = f"SELECT ?, ? + row_number() OVER (), id, updated FROM {_scan(path)}"  # noqa: S608 - of a test
+                if path.suffix == ".arrow":
+                    connection.register("table_of_arrow", pa.ipc.open_file(path).read_all())
+                connection.execute(f"INSERT INTO versions {rows}", [run, number * 1_000_000])
+        found = connection.execute(CURRENT).fetchall()
+    return {name: datetime.fromtimestamp(time / 1_000_000, UTC) for name, time in found}
+
+
+def _scan(path: Path) -> str:
+    if path.suffix == ".arrow":
+        return "table_of_arrow"
+    if path.suffix == ".parquet":
+        return f"read_parquet('{path}')"
+    shape = "newline_delimited" if ".ndjson" in path.suffixes else "array"
+    return f"read_json('{path}', format = '{shape}', columns = {{id: 'VARCHAR', updated: 'VARCHAR'}})"
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
