@@ -2,38 +2,20 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from support.changing import serving
 from support.cli import Cli
-from support.http_server import Handler, Reply, Server
+from support.http_server import Server
+from support.members import Members
 from support.packages import write
 
 import circulate_core
 from circulate_core.aws.events import Event
 
-PAGE = 50
 FULL: dict[str, Any] = {"mode": "full"}
-
-
-@dataclass
-class Members:
-    """A list that people leave."""
-
-    ids: set[int] = field(default_factory=set)
-
-    def respond(self, request: Handler) -> Reply:
-        """Show a page of it."""
-        after = int(parse_qs(urlsplit(request.path).query).get("after", ["0"])[0])
-        ids = sorted(self.ids)
-        body: dict[str, Any] = {"items": [{"id": f"m{number}"} for number in ids[after : after + PAGE]]}
-        if after + PAGE < len(ids):
-            body["next"] = f"/items?after={after + PAGE}"
-        return Reply(body)
 
 
 def test_who_left_is_deleted_and_the_report_the_ledger_and_the_manifest_say_so(tmp_path: Path) -> None:

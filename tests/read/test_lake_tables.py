@@ -1,18 +1,16 @@
 """Lakes as tables: what the engine says is current, judged by the org."""
 
 import json
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pyarrow as pa
 import pyarrow.compute
 import pytest
 from support.changing import serving
 from support.cli import Cli, CliFor, StartOrg
-from support.http_server import Handler, Reply
+from support.members import Members
 from support.places import Bucket
 from support.promotions import Promoting, root
 
@@ -216,29 +214,13 @@ def test_events_are_there_once_and_are_selected_by_their_time(
         refused.report()
 
 
-@dataclass
-class Members:
-    """A list that people leave."""
-
-    ids: set[int] = field(default_factory=set)
-
-    def respond(self, request: Handler) -> Reply:
-        """Show a page of it; of a list in one page nobody knows whether there are others."""
-        after = int(parse_qs(urlsplit(request.path).query).get("after", ["0"])[0])
-        ids = sorted(self.ids)
-        body: dict[str, Any] = {"items": [{"id": f"m{number}", "name": "x"} for number in ids[after : after + 10]]}
-        if after + 10 < len(ids):
-            body["next"] = f"/items?after={after + 10}"
-        return Reply(body)
-
-
 def members_of(lake: Path, **options: Any) -> _core.LakeTable:  # noqa: ANN401 - passed on
     (stream,) = _core.lake_streams(by_markers(lake))
     return _core.LakeTable(by_markers(lake), stream["stream"], **options)
 
 
 def test_who_left_is_gone_from_current_and_in_the_history(tmp_path: Path) -> None:
-    members = Members(set(range(60)))
+    members = Members(set(range(60)), page=10)
     with serving(members, tmp_path, {}) as lake:
         for look in ("json", "parquet", "json"):
             report = lake.pull(mode="full", format=look)
@@ -254,7 +236,7 @@ def test_who_left_is_gone_from_current_and_in_the_history(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("nested", ["struct", "flatten", "json"])
 def test_an_event_is_there_once_whatever_formats_it_was_pulled_in(tmp_path: Path, nested: str) -> None:
-    members = Members(set(range(60)))
+    members = Members(set(range(60)), page=10)
     with serving(members, tmp_path, {"kind": "event"}) as lake:
         for form in ("json", "parquet", "ndjson", "arrow"):
             layout: dict[str, Any] = {"nested": nested} if form in {"parquet", "arrow"} else {}
@@ -265,7 +247,7 @@ def test_an_event_is_there_once_whatever_formats_it_was_pulled_in(tmp_path: Path
 
 
 def test_what_a_run_lacks_and_may_not_delete_is_current_and_reported(tmp_path: Path) -> None:
-    members = Members(set(range(150)))
+    members = Members(set(range(150)), page=10)
     with serving(members, tmp_path, {}) as lake:
         lake.pull(mode="full")
         members.ids = set(range(15))
